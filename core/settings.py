@@ -336,8 +336,6 @@ def without_pod_name(environ: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     Kubernetes sets `HOSTNAME` to the pod's name in every container; nobody means that as the
     address of Prometheus.
     """
-    own = socket.gethostname()
-    names = {own.lower(), own.partition(".")[0].lower()} - {""}
-    if environ.get("HOSTNAME", "").strip().lower() not in names:
+    if environ.get("HOSTNAME", "").strip() != socket.gethostname():
         return dict(environ), False
     return {name: value for name, value in environ.items() if name != "HOSTNAME"}, True
