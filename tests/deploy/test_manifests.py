@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
-from croniter import croniter
+from croniter import croniter  # type: ignore[import-untyped]
 
 from tests.deploy import helm
 
