@@ -40,6 +40,12 @@ def free_port() -> int:
         return port
 
 
+def tethered(command: Sequence[str]) -> list[str]:
+    """Return the command such that the kernel kills it once the thread that starts it has ended."""
+    tether = shutil.which("setpriv", path=_SEARCHED)
+    return [*([tether, "--pdeathsig", "KILL", "--"] if tether else []), *command]
+
+
 class Process:
     """One server process and the port it listens on.
 
@@ -118,12 +124,9 @@ class Process:
         os.kill(self.pid, number)
 
     def _start(self) -> None:
-        tether = shutil.which("setpriv", path=_SEARCHED)
-        command = [*([tether, "--pdeathsig", "KILL", "--"] if tether else []),
-                   *self._command(self.port)]  # fmt: skip
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                command,
+                tethered(self._command(self.port)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""A made-up cluster, as its exporters show it to Prometheus, and a demonstration with it."""
