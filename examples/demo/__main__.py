@@ -91,9 +91,14 @@ def _run(server: Prometheus, into: Path) -> int:
         def hand_on(number: int, _frame: FrameType | None) -> None:
             job.send_signal(number)
 
-        before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {}
         try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, hand_on)
             status = job.wait()
+        except BaseException:
+            job.terminate()
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
