@@ -114,6 +114,13 @@ def _label(text: str) -> str:
     return text
 
 
+def _matchers(text: str) -> str:
+    from .promql import check_matchers  # noqa: PLC0415 - a parser that is needed only with this
+
+    check_matchers(text)
+    return text
+
+
 def _switch(text: str) -> bool:
     yes, no = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
     if text.lower() not in yes + no:
@@ -265,7 +272,8 @@ class CatalogueSettings:
         " fits no metric is an error.",
     )  # fmt: skip
     matchers: str | None = var(
-        "MATCHERS", str, default=None, accepts='label matchers such as cluster="prod"',
+        "MATCHERS", _matchers, default=None,
+        accepts='label matchers such as cluster="prod", commas between, without braces',
         help="Label matchers added to every selector, for a store shared by many clusters.",
     )  # fmt: skip
     cluster_label: str | None = var(

@@ -1,0 +1,77 @@
+"""PromQL that gives series the labels of their object instead of those of the scrape target.
+
+Text in, text out: these are the filters that templates of metric definitions use. A filter may
+leave further labels behind (`SCRATCH`), so it belongs inside an aggregation that names what it
+keeps, or what it drops with `TARGET_LABELS`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+SCRATCH: Final = "promferry_scratch"
+"""Where a filter keeps what it overwrites, so that two series never become one by it."""
+
+OWN: Final = ("namespace", "pod", "container", "node", "service")
+"""Labels that an object and its scrape target both have; the loser is renamed to `exported_*`."""
+
+TARGET_LABELS: Final = ", ".join(
+    (
+        "job", "instance", "endpoint", "service", "container", "metrics_path", "scheme",
+        "prometheus", "prometheus_replica", "prometheus_group", "replica", "__replica__",
+        "thanos_replica", "receive_replica", "rule_replica",
+        "app_kubernetes_io_name", "app_kubernetes_io_instance", "app_kubernetes_io_component",
+        "app_kubernetes_io_part_of", "app_kubernetes_io_version", "app_kubernetes_io_managed_by",
+        "helm_sh_chart",
+        *(f"exported_{name}" for name in (*OWN, "job", "instance", "endpoint")), SCRATCH,
+    )
+)  # fmt: skip
+"""Labels that say who scraped what, for `max without (...)` where all labels of an object are kept.
+
+`namespace`, `pod` and `node` are not in it: some objects have them.
+"""
+
+# A host, without its port: a name or IPv4 address, [IPv6]:port, or a bare IPv6 address.
+_HOST: Final = r"\[?([^:\[\]]+|[^\[\]]*:[^\[\]]*:[^\[\]]*)\]?(:[0-9]+)?"
+
+
+def own_labels(expr: str, *names: str, exporter: str = "") -> str:
+    """Return `expr` with the object's own value in each of `names` (`OWN` if none is given).
+
+    Where the scrape's labels won (no `honorLabels`), that is the one under `exported_*`.
+    `exporter` is a regular expression: where `pod` fits it and nothing is exported, pod, container
+    and namespace are those of the exporter itself and become empty.
+    """
+    names = names or OWN
+    text = _join(expr, ";", *names, *(["pod"] if exporter and "pod" not in names else []))
+    if exporter:
+        # `pod` decides, so it is emptied last.
+        for name in sorted({"namespace", "pod", "container"} & {*names}, key=lambda n: n == "pod"):
+            text = _replace(text, name, "", "pod", exporter)
+    for name in names:
+        text = _replace(text, name, "$1", f"exported_{name}", "(.+)")
+    return text
+
+
+def with_node(expr: str, source: str = "instance") -> str:
+    """Return `expr` with `node` filled from the label `source`, less its port, where it is empty.
+
+    Where `node` belongs to the scrape target and the object's own is `exported_node`, use
+    `own_labels` first.
+    """
+    return _replace(_join(expr, ";", "node", source), "node", "$1", SCRATCH, f";{_HOST}")
+
+
+def _replace(expr: str, label: str, value: str, source: str, pattern: str) -> str:
+    arguments = ", ".join(map(_quoted, (label, value, source, pattern)))
+    return f"label_replace({expr}, {arguments})"
+
+
+def _join(expr: str, separator: str, *names: str) -> str:
+    arguments = ", ".join(map(_quoted, (SCRATCH, separator, *names)))
+    return f"label_join({expr}, {arguments})"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
