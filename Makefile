@@ -14,7 +14,7 @@ help: ## this list
 
 venv: .venv/.dev ## .venv with promferry (editable) and everything that development needs
 
-servers: ## the Debian packages that the tests start: needs apt, and root or sudo
+servers: .venv/servers/moto/.ready .venv/servers/ministack/.ready ## what the tests start: needs apt
 	@.ci/install-servers $(SERVERS)
 
 check: .venv/.dev ## linters, types, and the contracts between the rooms
@@ -54,6 +54,14 @@ clean: ## remove what the other commands made, ./export excepted
 .venv/.dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@ .venv/.run
+
+# Servers in environments of their own: what they pin does not reach what is tested.
+.venv/servers/moto/.ready: PACKAGES = 'moto[s3]>=5' flask flask-cors
+.venv/servers/ministack/.ready: PACKAGES = 'ministack>=1.5'
+.venv/servers/%/.ready: Makefile | .venv/bin/python
+	$(PYTHON) -m venv .venv/servers/$*
+	.venv/servers/$*/bin/python -m pip install -q --disable-pip-version-check $(PACKAGES)
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

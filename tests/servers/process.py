@@ -16,7 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+_INSTALLED = Path(__file__).resolve().parents[2] / ".venv" / "servers"
+_SEARCHED = os.pathsep.join(
+    (
+        *(str(_INSTALLED / name / "bin") for name in ("moto", "ministack")),
+        os.environ.get("PATH", os.defpath),
+        "/usr/sbin",
+        "/usr/local/sbin",
+    )
+)
 _UNREADY_FROM = 500
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,7 @@ class Moto(Store):
         folder.mkdir(parents=True, exist_ok=True)
         self.process = Process(
             "moto",
-            lambda port: [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            lambda port: [program("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
             folder=folder,
             ready="/moto-api/",
             environ=lambda _: {"PYTHONWARNINGS": "ignore"},
@@ -108,11 +107,9 @@ class Ministack(Store):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        inside = Path(sys.executable).with_name("ministack")
-        command = str(inside) if inside.exists() else program("ministack")
         self.process = Process(
             "ministack",
-            lambda _: [command],
+            lambda _: [program("ministack")],
             folder=folder,
             ready="/_ministack/health",
             environ=lambda port: {
