@@ -117,24 +117,21 @@ def render(each: Definition, step: int) -> str:
     return query
 
 
+def placed(each: Definition, error: QueryError, what: str = "not a query") -> str:
+    """Return the line that says where in a definition's rendered query the fault is."""
+    place = f", {error.place} of the rendered query" if error.place else ""
+    return f"{_where(each)}{place}: {what}: {error.message}"
+
+
 def _metric(each: Definition, settings: CatalogueSettings) -> Metric:
     step = each.step or settings.query_step
     query = render(each, step)
     try:
         query = work_in(query, settings.matchers, settings.cluster_label)
     except QueryError as error:
-        wanted = " and ".join(
-            name
-            for name, value in (
-                ("MATCHERS", settings.matchers),
-                ("CLUSTER_LABEL", settings.cluster_label),
-            )
-            if value
-        )
-        place = f", {error.place} of the rendered query" if error.place else ""
-        raise ConfigurationError(
-            f"{_where(each)}{place}: {wanted} can't be worked in: {error.message}"
-        ) from None
+        given = {"MATCHERS": settings.matchers, "CLUSTER_LABEL": settings.cluster_label}
+        names = " and ".join(name for name, value in given.items() if value)
+        raise ConfigurationError(placed(each, error, f"{names} can't be worked in")) from None
     return Metric(each.name, query, step, each.unit, each.description, each.source)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, Final
 
 from .promql_fault import QueryError, locate
@@ -17,7 +18,6 @@ from .promql_tokens import DEEPEST, MOST, nesting, plain_strings, quoted, tokens
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _AT: Final = re.compile(r" @ (-?[0-9.]+)(?: offset \S+)?$")
-_BEFORE_1970: Final = re.compile(r"(?<!\S)@ -")
 _SET: Final = ("and", "or", "unless")
 _LOSING: Final = ("absent", "absent_over_time", "scalar")
 _OPERATORS: Final = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -44,7 +44,8 @@ def work_in(query: str, matchers: str | None, cluster_label: str | None) -> str:
     """
     if not matchers and not cluster_label:
         return query
-    if _BEFORE_1970.search(" ".join(token.text for token in tokens(query))):
+    words = [token.text for token in tokens(query)]
+    if ("@", "-") in pairwise(words):
         raise QueryError("the parser can't keep a time before 1970 behind @")
     added = _matchers(matchers) if matchers else ()
     try:

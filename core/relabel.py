@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-SCRATCH: Final = "promferry_scratch"
-"""Where a filter keeps what it overwrites, so that two series never become one by it."""
+SCRATCH: Final = ("promferry_own", "promferry_node")
+"""Where each filter keeps what it overwrites, so that two series never become one by it."""
 
 OWN: Final = ("namespace", "pod", "container", "node", "service")
 """Labels that an object and its scrape target both have; the loser is renamed to `exported_*`."""
@@ -24,7 +24,7 @@ TARGET_LABELS: Final = ", ".join(
         "app_kubernetes_io_name", "app_kubernetes_io_instance", "app_kubernetes_io_component",
         "app_kubernetes_io_part_of", "app_kubernetes_io_version", "app_kubernetes_io_managed_by",
         "helm_sh_chart",
-        *(f"exported_{name}" for name in (*OWN, "job", "instance", "endpoint")), SCRATCH,
+        *(f"exported_{name}" for name in (*OWN, "job", "instance", "endpoint")), *SCRATCH,
     )
 )  # fmt: skip
 """Labels that say who scraped what, for `max without (...)` where all labels of an object are kept.
@@ -44,7 +44,7 @@ def own_labels(expr: str, *names: str, exporter: str = "") -> str:
     and namespace are those of the exporter itself and become empty.
     """
     names = names or OWN
-    text = _join(expr, ";", *names, *(["pod"] if exporter and "pod" not in names else []))
+    text = _join(expr, SCRATCH[0], *names)
     if exporter:
         # `pod` decides, so it is emptied last.
         for name in sorted({"namespace", "pod", "container"} & {*names}, key=lambda n: n == "pod"):
@@ -60,7 +60,8 @@ def with_node(expr: str, source: str = "instance") -> str:
     Where `node` belongs to the scrape target and the object's own is `exported_node`, use
     `own_labels` first.
     """
-    return _replace(_join(expr, ";", "node", source), "node", "$1", SCRATCH, f";{_HOST}")
+    joined = _join(expr, SCRATCH[1], "node", source)
+    return _replace(joined, "node", "$1", SCRATCH[1], f";{_HOST}")
 
 
 def _replace(expr: str, label: str, value: str, source: str, pattern: str) -> str:
@@ -68,8 +69,8 @@ def _replace(expr: str, label: str, value: str, source: str, pattern: str) -> st
     return f"label_replace({expr}, {arguments})"
 
 
-def _join(expr: str, separator: str, *names: str) -> str:
-    arguments = ", ".join(map(_quoted, (SCRATCH, separator, *names)))
+def _join(expr: str, label: str, *names: str) -> str:
+    arguments = ", ".join(map(_quoted, (label, ";", *names)))
     return f"label_join({expr}, {arguments})"
 
 
