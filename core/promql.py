@@ -71,6 +71,8 @@ def _parse(query: str) -> Any:
 
 
 def _matchers(text: str) -> tuple[Any, ...]:
+    if any(word.text in ("{", "}") for word in tokens(text)):
+        raise ValueError("there is a brace in it")
     try:
         selector = _parse(f"x{{{text}}}")
     except QueryError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from .promql_tokens import Token, tokens
@@ -16,6 +17,8 @@ _TAILS: Final = (
     "1, x[1m]", "(a) (x)", "(a) x", "(1) x", ")", 'x, "s", "s", "s", "s"', 'x, "s", "s", "s"',
     "()", '(x, "s", "s", "s", "s")', '(x, "s", "s", "s")', "(x[1m], 1, 1)", "(x, 1)",
     "(1, x[1m])", "(x, 1, 1)", '(x, "s")', ", a) x", ", a) (x)", ":1m]", "{}", '{a="s"}',
+    "1m:]", "a) (1, x)", ") (1, x)", 'a) ("s", x)', ') ("s", x)', "1, 1", "[1m], 1", "1m], 1",
+    "], 1", "[1m:]", '(a) ("s", x)', '"s", "s", "s", "s"', "x, 1, 1", "x[1m], 1", "(a) (1, x)",
 )  # fmt: skip
 
 _OTHER_WORDS: Final = frozenset(("with", "default", "if", "ifnot", "keep_metric_names", "limit"))
@@ -100,27 +103,30 @@ def viable(query: str, words: list[Token]) -> bool:
     start = query[: words[-1].end]
     for tail in _TAILS:
         text = f"{start} {tail}"
-        closing = _closing(text)
-        if closing is None:
-            continue
-        try:
-            parse(text + closing)
-        except ValueError:
-            continue
-        return True
+        for closing in _closings(text):
+            try:
+                parse(text + closing)
+            except ValueError:
+                continue
+            return True
     return False
 
 
-def _closing(text: str) -> str | None:
-    """Return the brackets that `text` leaves open, closed, or None where it closes too many."""
+def _closings(text: str) -> Iterator[str]:
+    """Yield what closes the brackets that `text` leaves open; nothing if it closes too many.
+
+    A function may want a range of what stands in a bracket, so a subquery is tried behind each.
+    """
     pairs = {"(": ")", "[": "]", "{": "}"}
     missing: list[str] = []
     for token in tokens(text):
         if token.text in pairs:
-            missing.append(pairs[token.text])
-        elif token.text in pairs.values() and (not missing or missing.pop() != token.text):
-            return None
-    return "".join(reversed(missing))
+            missing.insert(0, pairs[token.text])
+        elif token.text in pairs.values() and (not missing or missing.pop(0) != token.text):
+            return
+    yield "".join(missing)
+    for place in range(1, len(missing)):
+        yield "".join([*missing[:place], "[1m:]", *missing[place:]])
 
 
 def _is_dialect(words: list[Token], unknown: str | None) -> bool:
