@@ -36,21 +36,15 @@ TARGET_LABELS: Final = ", ".join(
 _HOST: Final = r"\[?([^:\[\]]+|[^\[\]]*:[^\[\]]*:[^\[\]]*)\]?(:[0-9]+)?"
 
 
-def own_labels(expr: str, *names: str, exporter: str = "") -> str:
+def own_labels(expr: str, *names: str) -> str:
     """Return `expr` with the object's own value in each of `names` (`OWN` if none is given).
 
     Where the scrape's labels won (no `honorLabels`), that is the one under `exported_*`.
-    `exporter` is a regular expression: where `pod` fits it and nothing is exported, pod, container
-    and namespace are those of the exporter itself and become empty.
     """
     names = names or OWN
     text = _join(expr, SCRATCH[0], *names)
-    if exporter:
-        # `pod` decides, so it is emptied last.
-        for name in sorted({"namespace", "pod", "container"} & {*names}, key=lambda n: n == "pod"):
-            text = _replace(text, name, "", "pod", exporter)
     for name in names:
-        text = _replace(text, name, "$1", f"exported_{name}", "(.+)")
+        text = _replace(text, name, f"exported_{name}", "(.+)")
     return text
 
 
@@ -60,19 +54,17 @@ def with_node(expr: str, source: str = "instance") -> str:
     Where `node` belongs to the scrape target and the object's own is `exported_node`, use
     `own_labels` first.
     """
-    joined = _join(expr, SCRATCH[1], "node", source)
-    return _replace(joined, "node", "$1", SCRATCH[1], f";{_HOST}")
+    return _replace(_join(expr, SCRATCH[1], "node", source), "node", SCRATCH[1], f";{_HOST}")
 
 
-def _replace(expr: str, label: str, value: str, source: str, pattern: str) -> str:
-    arguments = ", ".join(map(_quoted, (label, value, source, pattern)))
-    return f"label_replace({expr}, {arguments})"
+def _replace(expr: str, label: str, source: str, pattern: str) -> str:
+    # Never with an empty replacement: VictoriaMetrics then mixes up the labels that follow.
+    return f"label_replace({expr}, {_list(label, '$1', source, pattern)})"
 
 
 def _join(expr: str, label: str, *names: str) -> str:
-    arguments = ", ".join(map(_quoted, (label, ";", *names)))
-    return f"label_join({expr}, {arguments})"
+    return f"label_join({expr}, {_list(label, ';', *names)})"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _list(*texts: str) -> str:
+    return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
