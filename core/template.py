@@ -18,12 +18,12 @@ from jinja2.visitor import NodeTransformer
 from . import relabel
 
 LONGEST: Final = 65_536  # characters of a rendered query, or of any value on the way to it
-_MOST_TURNS: Final = 10_000  # of all loops and calls together
+_MOST_TURNS: Final = 1000  # of all loops and calls together
 _LARGEST: Final = 10**15
 _SAMPLE_SPACING: Final = 60  # the longest scrape interval that ranges are made for, in seconds
 _KEPT_FILTERS: Final = (
-    "abs", "default", "first", "int", "join", "last", "length", "lower", "replace", "reverse",
-    "round", "sort", "trim", "unique", "upper",
+    "abs", "default", "first", "int", "last", "length", "lower", "reverse", "round", "sort",
+    "trim", "unique", "upper",
 )  # fmt: skip
 
 
@@ -60,10 +60,12 @@ def render(text: str, step: int) -> str:
     Raises `RenderError`.
     """
     environment = _Environment()
+    if len(text) > LONGEST:
+        raise RenderError(f"it is longer than {LONGEST} characters", None)
     try:
         tree = environment.parse(text)
         template = environment.from_string(_Bounds(environment).visit(tree))
-        return template.render(variables(step)).strip()
+        return str(_bearable(template.render(variables(step)).strip()))
     except RecursionError:
         raise RenderError("it is nested too deep", None) from None
     except TemplateError as error:
@@ -93,8 +95,13 @@ class _Environment(ImmutableSandboxedEnvironment):
         )
         self._left = LONGEST
         self._turns = _MOST_TURNS
-        filters = {name: self.filters[name] for name in _KEPT_FILTERS}
-        self.filters = {**filters, "own_labels": relabel.own_labels, "with_node": relabel.with_node}
+        self.filters = {
+            **{name: self.filters[name] for name in _KEPT_FILTERS},
+            "join": _join,
+            "replace": _replace,
+            "own_labels": relabel.own_labels,
+            "with_node": relabel.with_node,
+        }
         self.globals = {
             "own_labels": relabel.own_labels,
             "with_node": relabel.with_node,
@@ -117,6 +124,9 @@ class _Environment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Refuse the methods of strings: some of them fill the memory in one call."""
         return not isinstance(obj, str) and super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Leave `"...".format` to `is_safe_attribute`: a width in it can be any number."""
 
     def _turn(self) -> None:
         self._turns -= 1
@@ -160,9 +170,25 @@ class _Bounds(NodeTransformer):
         return made.set_environment(self._environment)  # type: ignore[return-value]
 
 
-def _bearable(value: Any) -> Any:
-    if isinstance(value, str | list | tuple) and len(value) > LONGEST:
+def _join(values: Iterable[Any], separator: str = "") -> str:
+    texts = [str(value) for value in values]
+    _fits(sum(map(len, texts)) + len(texts) * len(separator))
+    return separator.join(texts)
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    _fits(len(text) + text.count(old) * len(new))
+    return text.replace(old, new)
+
+
+def _fits(length: int) -> None:
+    if length > LONGEST:
         raise _OverLimitError(f"a value in it is longer than {LONGEST}")
+
+
+def _bearable(value: Any) -> Any:
+    if isinstance(value, str | list | tuple):
+        _fits(len(value))
     if isinstance(value, int | float) and abs(value) > _LARGEST:
         raise _OverLimitError(f"a number in it is larger than {_LARGEST}")
     return value
