@@ -25,7 +25,7 @@ _OPERATORS: Final = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 def check(query: str) -> None:
     """Raise `QueryError` if `query` is not PromQL."""
-    _parse(query)
+    parsed(query)
 
 
 def check_matchers(text: str) -> None:
@@ -49,12 +49,13 @@ def work_in(query: str, matchers: str | None, cluster_label: str | None) -> str:
         raise QueryError("the parser can't keep a time before 1970 behind @")
     added = _matchers(matchers) if matchers else ()
     try:
-        return _Writer(added, cluster_label).write(_parse(query))
+        return _Writer(added, cluster_label).write(parsed(query))
     except RecursionError:
         raise QueryError("it is nested too deep") from None
 
 
-def _parse(query: str) -> Any:
+def parsed(query: str) -> Any:
+    """Return the syntax tree of `query`; raise `QueryError` with the place if there is none."""
     from promql_parser import parse  # noqa: PLC0415 - only where a query is worked on
 
     words = list(tokens(query))
@@ -74,7 +75,7 @@ def _matchers(text: str) -> tuple[Any, ...]:
     if any(word.text in ("{", "}") for word in tokens(text)):
         raise ValueError("there is a brace in it")
     try:
-        selector = _parse(f"x{{{text}}}")
+        selector = parsed(f"x{{{text}}}")
     except QueryError as error:
         raise ValueError(error.message) from None
     if type(selector).__name__ != "VectorSelector" or selector.offset or selector.at:

@@ -8,7 +8,10 @@ keeps, or what it drops with `TARGET_LABELS`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from .promql_parts import parts
 
 SCRATCH: Final = ("promferry_own", "promferry_node")
 """Where each filter keeps what it overwrites, so that two series never become one by it."""
@@ -39,13 +42,18 @@ _HOST: Final = r"\[?([^:\[\]]+|[^\[\]]*:[^\[\]]*:[^\[\]]*)\]?(:[0-9]+)?"
 def own_labels(expr: str, *names: str) -> str:
     """Return `expr` with the object's own value in each of `names` (`OWN` if none is given).
 
-    Where the scrape's labels won (no `honorLabels`), that is the one under `exported_*`.
+    Where the scrape's labels won (no `honorLabels`), that is the one under `exported_*`. Series
+    without any `exported_*` are not touched: label functions cost the server as much as the query.
     """
     names = names or OWN
-    text = _join(expr, SCRATCH[0], *names)
-    for name in names:
-        text = _replace(text, name, f"exported_{name}", "(.+)")
-    return text
+    exported = [f"exported_{name}" for name in names]
+    conditions = [_empty(exported)]
+    conditions += [f'{_empty(exported[:n])}{exported[n]}!=""' for n in range(len(exported))]
+    found = parts(expr, conditions, exported)
+    if found is None:
+        return _own(expr, names)
+    untouched, *others = found
+    return _any([untouched, *(_own(other, names[n:]) for n, other in enumerate(others))])
 
 
 def with_node(expr: str, source: str = "instance") -> str:
@@ -54,7 +62,31 @@ def with_node(expr: str, source: str = "instance") -> str:
     Where `node` belongs to the scrape target and the object's own is `exported_node`, use
     `own_labels` first.
     """
+    found = parts(expr, ['node!=""', 'node=""'], ["node", source])
+    if found is None:
+        return _node(expr, source)
+    return _any([found[0], _node(found[1], source)])
+
+
+def _own(expr: str, names: Iterable[str]) -> str:
+    text = _join(expr, SCRATCH[0], *names)
+    for name in names:
+        text = _replace(text, name, f"exported_{name}", "(.+)")
+    return text
+
+
+def _node(expr: str, source: str) -> str:
     return _replace(_join(expr, SCRATCH[1], "node", source), "node", SCRATCH[1], f";{_HOST}")
+
+
+def _empty(labels: Iterable[str]) -> str:
+    return "".join(f'{label}="", ' for label in labels)
+
+
+def _any(exprs: Sequence[str]) -> str:
+    # From the right: the first part, which has nearly all series, then goes through one `or` only.
+    first, *others = exprs
+    return f"(\n  {first}\n  or {_any(others)}\n)" if others else first
 
 
 def _replace(expr: str, label: str, source: str, pattern: str) -> str:

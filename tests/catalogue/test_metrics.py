@@ -175,7 +175,7 @@ def test_no_gap_where_the_step_is_as_short_as_the_scrapes(ask: Ask, step: int) -
     assert list(cpu) == steps
     assert list(cpu.values()) == pytest.approx([0.5] * len(steps))
     assert list(ask("memory_usage", step).one(namespace="double")) == steps
-    assert list(ask("cpu_requests", step).one(namespace="double")) == steps
+    assert list(ask("cpu_requests", step).one(namespace="exported")) == steps
     traffic = ask("bytes_received", step).one(namespace="double")
     assert sum(v for t, v in traffic.items() if t) == pytest.approx(15 * 3600)
     assert list(traffic) == steps
