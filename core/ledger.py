@@ -11,7 +11,7 @@ from .clock import Clock
 from .errors import ConflictError, TryLaterError
 from .rebuild import rebuild
 from .sink import ABSENT, Sink
-from .state import Change, State, from_json, to_json
+from .state import Change, Ran, State, from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Ledger:
         self._changes: list[Change] = []
         self._pending = 0  # how many of the last changes the document we wrote does not hold
         self._written: bytes | None = None
+        self._last_read: bytes | None = None
         self.state = State()
         self.is_new = False
 
@@ -81,7 +82,8 @@ class Ledger:
             return False
         replayed = found
         for change in self._changes:
-            replayed = change.apply(replayed)
+            if not isinstance(change, Ran):  # of two runs that end together, either may have said it
+                replayed = change.apply(replayed)
         return replayed == found
 
     def _save(self) -> None:
@@ -110,7 +112,7 @@ class Ledger:
 
     def _read(self, *, repair: bool = True) -> tuple[State | None, str]:
         """Return the stored state (None: there is none) and its version."""
-        self._last_read: bytes | None = None
+        self._last_read = None
         blob = self._sink.get(self._key)
         if blob is None:
             return None, ABSENT

@@ -1,0 +1,73 @@
+"""Packing lines into one gzip stream that can be rolled back to the end of an earlier part.
+
+A window queried in pieces, one of which fails half-way, must not start anew. Each part is a raw
+deflate stream of its own that ends on a byte boundary; joined, closed and given one header and one
+trailer they are a single ordinary gzip member, which every reader takes.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from types import TracebackType
+from typing import IO, BinaryIO, Final, Self, cast
+
+from isal import isal_zlib
+
+_LEVEL: Final = 1
+_IN_MEMORY: Final = 4 << 20
+_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_CLOSED: Final = b"\x03\x00"  # an empty last block
+
+
+class Packing:
+    """A gzip file in the making: in memory while small, then in the temporary folder."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        self._file.write(_HEADER)
+        self._crc = 0
+        self._length = 0
+        self._kept = (len(_HEADER), 0, 0)
+        self._part = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, lines: bytes) -> None:
+        """Add lines to the part that is open."""
+        self._crc = isal_zlib.crc32(lines, self._crc)
+        self._length += len(lines)
+        packed = self._part.compress(lines)
+        if packed:
+            self._file.write(packed)
+
+    def keep(self) -> None:
+        """End the part that is open: what is packed so far stays."""
+        self._file.write(self._part.flush(isal_zlib.Z_FULL_FLUSH))
+        self._part = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+        self._kept = (self._file.tell(), self._crc, self._length)
+
+    def roll_back(self) -> None:
+        """Forget the part that is open."""
+        position, self._crc, self._length = self._kept
+        self._file.seek(position)
+        self._file.truncate()
+        self._part = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+
+    def finish(self) -> tuple[BinaryIO, int]:
+        """Close the gzip stream; return it, rewound, and its size in bytes."""
+        self.roll_back()
+        trailer = struct.pack("<LL", self._crc & 0xFFFFFFFF, self._length & 0xFFFFFFFF)
+        self._file.write(_CLOSED + trailer)
+        size = self._file.tell()
+        self._file.seek(0)
+        return cast("BinaryIO", self._file), size

@@ -1,0 +1,1 @@
+"""The Prometheus client: asking, and reading the answer as a stream."""

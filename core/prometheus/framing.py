@@ -1,0 +1,272 @@
+"""Cutting the answer to a range query into one line a series, as its bytes arrive.
+
+An answer is an envelope (status, warnings, ...) around one array of series at `data.result`. The
+array may be a gigabyte; it is never held. The usual answer has no blanks and every series begins
+with its `metric`, so that series part at `},{"metric":`, which cannot occur inside a JSON string
+(its quotes would be escaped): a megabyte is cut, checked and counted in a few calls. Any other
+answer goes through the scanner, series by series, and gives the same lines.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from .errors import BrokenAnswerError, TooMuchError
+from .scanner import Scanner
+
+_BORDER: Final = b'},{"metric":'
+_FIRST: Final = b'{"metric":'
+_LARGEST_SERIES: Final = 16 << 20
+_LARGEST_ENVELOPE: Final = 1 << 20
+_BLANKS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
+_RESULT: Final = ["data", "result"]
+
+
+class _Series(msgspec.Struct):
+    metric: msgspec.Raw
+    values: msgspec.Raw = msgspec.Raw(b"")
+    histograms: msgspec.Raw = msgspec.Raw(b"")
+
+
+_SERIES: Final = msgspec.json.Decoder(list[_Series])
+_ONE: Final = msgspec.json.Decoder(_Series)
+_LABELS: Final = msgspec.json.Decoder(dict[str, str])
+_VALUES: Final = msgspec.json.Decoder(list[tuple[float, str]])
+_HISTOGRAMS: Final = msgspec.json.Decoder(list[tuple[float, Any]])
+
+
+@attrs.define
+class Counts:
+    """What went through: series, samples, and bytes of lines."""
+
+    series: int = 0
+    samples: int = 0
+    size: int = 0
+
+
+class Framing:
+    """The answer to one query, fed in chunks of any size.
+
+    `begin <= t < end` bounds the samples' times, Unix seconds: a series with a sample outside is an
+    error, since a server that moves the range would put samples into two files.
+    """
+
+    def __init__(self, begin: int, end: int) -> None:
+        self.counts = Counts()
+        self._begin = begin
+        self._end = end
+        self._buffer = bytearray()
+        self._scanner = Scanner()
+        self._head: bytes | None = None
+        self._tail: bytearray | None = None
+        self._fast = True
+        self._comma = False  # whether the array wants a comma before its next element
+        self._seen = 0  # how much of the buffer was searched for a border already
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take in a chunk; yield lines (several in one piece, each ended by a new line)."""
+        if self._tail is not None:
+            self._tail += chunk
+            self._bound(self._tail, _LARGEST_ENVELOPE, "what follows the series")
+            return
+        self._buffer += chunk
+        if self._head is None and not self._open():
+            self._bound(self._buffer, _LARGEST_ENVELOPE, "what precedes the series")
+            return
+        if self._fast:
+            yield from self._feed_fast()
+        if not self._fast:
+            yield from self._feed_slow(final=False)
+
+    def finish(self) -> tuple[list[bytes], dict[str, Any]]:
+        """Take in the end of the answer; return the last lines, and the envelope.
+
+        The envelope is the answer with an empty `data.result`, or, where it has none, all of it.
+        Raises `BrokenAnswerError` where the answer does not close.
+        """
+        lines: list[bytes] = []
+        if self._head is None:
+            return lines, _envelope(bytes(self._buffer))
+        if self._tail is None:
+            self._fast = False
+            lines = list(self._feed_slow(final=True))
+        if self._tail is None:
+            raise BrokenAnswerError("the answer is cut short: it ends before its series do")
+        envelope = _envelope(self._head + b"]" + bytes(self._tail))
+        data = envelope.get("data")
+        if not isinstance(data, dict) or data.get("result") != []:
+            raise BrokenAnswerError("the answer has data.result twice")
+        return lines, envelope
+
+    def _open(self) -> bool:
+        """Look for the array of series; keep what stands before it."""
+        if not self._scanner.scan(
+            self._buffer,
+            lambda _at, opened: opened and self._scanner.path[1:] == _RESULT,
+        ):
+            return False
+        start = self._scanner.position
+        if self._buffer[start - 1 : start] != b"[":
+            raise BrokenAnswerError("data.result is not an array")
+        self._head = bytes(self._buffer[:start])
+        del self._buffer[:start]
+        self._scanner.position = 0
+        return True
+
+    def _feed_fast(self) -> Iterator[bytes]:
+        if len(self._buffer) < len(_FIRST):
+            return
+        if not self._buffer.startswith(_FIRST):
+            self._fast = False
+            return
+        border = self._buffer.rfind(_BORDER, max(0, self._seen - len(_BORDER)))
+        if border < 0:
+            self._seen = len(self._buffer)
+            self._bound(self._buffer, _LARGEST_SERIES, "one series")
+            return
+        batch = bytes(self._buffer[: border + 1])
+        lines = self._cut(batch)
+        if lines is None:
+            self._fast = False
+            return
+        del self._buffer[: border + 2]
+        self._seen = 0
+        yield lines
+
+    def _cut(self, batch: bytes) -> bytes | None:
+        """Return whole series as lines; None where they are not of the usual form after all."""
+        if b"\n" in batch or b"\r" in batch:
+            return None
+        try:
+            found = _SERIES.decode(b"[" + batch + b"]")
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return None
+        lines = batch.replace(_BORDER, b'}\n{"metric":') + b"\n"
+        if lines.count(b"\n") != len(found):
+            return None
+        samples = 0
+        for series in found:
+            values = bytes(series.values)
+            if series.histograms or not values.startswith(b"[[") or values[-2:] != b"]]":
+                samples += self._count(series)
+                continue
+            # Sample values are quoted and hold no quote: two quotes a sample.
+            samples += values.count(b'"') >> 1
+            last = values.rindex(b"[")
+            try:
+                earliest = float(values[2 : values.index(b",")])
+                latest = float(values[last + 1 : values.index(b",", last)])
+            except ValueError:
+                return None
+            if not (self._begin <= earliest and latest < self._end):
+                self._misplaced(earliest, latest)
+        self._add(len(found), samples, len(lines))
+        return lines
+
+    def _feed_slow(self, *, final: bool) -> Iterator[bytes]:
+        """Take whole elements off the buffer's front, one by one."""
+        scanner, base = self._scanner, len(_RESULT) + 1
+        while True:
+            stopped = scanner.scan(
+                self._buffer,
+                lambda _at, opened: not opened and len(scanner.path) <= base + 1,
+                final,
+            )
+            if not stopped:
+                self._bound(self._buffer, _LARGEST_SERIES, "one series")
+                return
+            position = scanner.position
+            if scanner.depth < base:  # the array itself has closed
+                between = bytes(self._buffer[: position - 1]).strip(b" \t\r\n")
+                if between:
+                    raise BrokenAnswerError("the answer is not JSON: something follows its series")
+                self._tail = bytearray(self._buffer[position:])
+                self._buffer.clear()
+                return
+            element = bytes(self._buffer[:position])
+            del self._buffer[:position]
+            scanner.position = 0
+            self._seen = 0
+            yield self._line(element)
+
+    def _line(self, element: bytes) -> bytes:
+        element = element.lstrip(b" \t\r\n")
+        if self._comma or self.counts.series:
+            if element.startswith(b","):
+                element = element[1:].lstrip(b" \t\r\n")
+            elif self._comma:
+                raise BrokenAnswerError("the answer is not JSON: no comma between two series")
+        self._comma = True
+        try:
+            series = _ONE.decode(element)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise BrokenAnswerError(f"a series of the answer can't be read: {error}") from None
+        samples = self._count(series)
+        parts = [b'{"metric":', _compact(series.metric)]
+        if series.values:
+            parts += [b',"values":', _compact(series.values)]
+        if series.histograms:
+            parts += [b',"histograms":', _compact(series.histograms)]
+        line = b"".join((*parts, b"}\n"))
+        self._add(1, samples, len(line))
+        return line
+
+    def _count(self, series: _Series) -> int:
+        """Return the samples of a series, every part of it checked."""
+        try:
+            _LABELS.decode(series.metric)
+            values = _VALUES.decode(series.values) if series.values else []
+            histograms = _HISTOGRAMS.decode(series.histograms) if series.histograms else []
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise BrokenAnswerError(f"a series of the answer can't be read: {error}") from None
+        for found in (values, histograms):
+            times: Iterable[float] = [sample[0] for sample in found]
+            for moment in times:
+                if not self._begin <= moment < self._end:
+                    self._misplaced(moment, moment)
+        return len(values) + len(histograms)
+
+    def _add(self, series: int, samples: int, size: int) -> None:
+        self.counts.series += series
+        self.counts.samples += samples
+        self.counts.size += size
+
+    def _misplaced(self, earliest: float, latest: float) -> None:
+        wrong = earliest if not self._begin <= earliest < self._end else latest
+        raise BrokenAnswerError(
+            f"the answer has a sample at {math.floor(wrong)}, outside of the range asked for"
+            f" ({self._begin} to {self._end}, end not included)"
+        )
+
+    def _bound(self, buffer: bytearray, largest: int, what: str) -> None:
+        if len(buffer) > largest:
+            if self._head is None or self._tail is not None:
+                raise BrokenAnswerError(f"{what} is larger than {largest >> 20} MiB")
+            raise TooMuchError(f"{what} is larger than {largest >> 20} MiB")
+
+
+def _compact(raw: msgspec.Raw) -> bytes:
+    """Return JSON without the blanks between its tokens, every token as it was."""
+    return _BLANKS.sub(rb"\1", bytes(raw))
+
+
+def _envelope(text: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        start = " ".join(text[:80].decode("utf-8", "replace").split())
+        if not text.strip():
+            raise BrokenAnswerError("the answer is empty") from None
+        if not text.lstrip().startswith(b"{"):
+            raise BrokenAnswerError(f"the answer is not JSON, it begins with {start!r}") from None
+        raise BrokenAnswerError("the answer is cut short or not JSON: it does not close") from None
+    if not isinstance(document, dict):
+        raise BrokenAnswerError("the answer is JSON, but not an object")
+    return document
