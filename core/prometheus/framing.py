@@ -68,7 +68,7 @@ class Framing:
         self._tail: bytearray | None = None
         self._fast = True
         self._comma = False  # whether the array wants a comma before its next element
-        self._seen = 0  # how much of the buffer was searched for a border already
+        self._searched = 0  # how much of the buffer was searched for a border already
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take in a chunk; yield lines (several in one piece, each ended by a new line)."""
@@ -108,7 +108,7 @@ class Framing:
     def _open(self) -> bool:
         """Look for the array of series; keep what stands before it."""
         if not self._scanner.scan(
-            self._buffer,
+            bytes(self._buffer),
             lambda _at, opened: opened and self._scanner.path[1:] == _RESULT,
         ):
             return False
@@ -126,9 +126,9 @@ class Framing:
         if not self._buffer.startswith(_FIRST):
             self._fast = False
             return
-        border = self._buffer.rfind(_BORDER, max(0, self._seen - len(_BORDER)))
+        border = self._buffer.rfind(_BORDER, max(0, self._searched - len(_BORDER)))
         if border < 0:
-            self._seen = len(self._buffer)
+            self._searched = len(self._buffer)
             self._bound(self._buffer, _LARGEST_SERIES, "one series")
             return
         batch = bytes(self._buffer[: border + 1])
@@ -137,7 +137,7 @@ class Framing:
             self._fast = False
             return
         del self._buffer[: border + 2]
-        self._seen = 0
+        self._searched = 0
         yield lines
 
     def _cut(self, batch: bytes) -> bytes | None:
@@ -173,28 +173,21 @@ class Framing:
     def _feed_slow(self, *, final: bool) -> Iterator[bytes]:
         """Take whole elements off the buffer's front, one by one."""
         scanner, base = self._scanner, len(_RESULT) + 1
-        while True:
-            stopped = scanner.scan(
-                self._buffer,
-                lambda _at, opened: not opened and len(scanner.path) <= base + 1,
-                final,
-            )
-            if not stopped:
-                self._bound(self._buffer, _LARGEST_SERIES, "one series")
-                return
-            position = scanner.position
+        view, begin = bytes(self._buffer), 0
+        while scanner.scan(
+            view, lambda _at, opened: not opened and len(scanner.path) <= base + 1, final=final
+        ):
             if scanner.depth < base:  # the array itself has closed
-                between = bytes(self._buffer[: position - 1]).strip(b" \t\r\n")
-                if between:
+                if view[begin : scanner.position - 1].strip(b" \t\r\n"):
                     raise BrokenAnswerError("the answer is not JSON: something follows its series")
-                self._tail = bytearray(self._buffer[position:])
+                self._tail = bytearray(view[scanner.position :])
                 self._buffer.clear()
                 return
-            element = bytes(self._buffer[:position])
-            del self._buffer[:position]
-            scanner.position = 0
-            self._seen = 0
-            yield self._line(element)
+            yield self._line(view[begin : scanner.position])
+            begin = scanner.position
+        del self._buffer[:begin]
+        scanner.position -= begin
+        self._bound(self._buffer, _LARGEST_SERIES, "one series")
 
     def _line(self, element: bytes) -> bytes:
         element = element.lstrip(b" \t\r\n")

@@ -40,14 +40,13 @@ class Scanner:
         return len(self.path)
 
     def scan(
-        self, buffer: bytes | bytearray, stop: Callable[[int, bool], bool], final: bool = False  # noqa: FBT001, FBT002
+        self, view: bytes, stop: Callable[[int, bool], bool], *, final: bool = False
     ) -> bool:
-        """Go on until `stop(position, opened)` returns True at a bracket, or the buffer ends.
+        """Go on until `stop(position, opened)` returns True at a bracket, or `view` ends.
 
         `stop` is called after an opening bracket was taken in and before a closing one is let go.
         Returns whether it stopped; `position` is then behind the bracket.
         """
-        view = bytes(buffer)
         for match in _TOKEN.finditer(view, self.position):
             token = match[0]
             start = match.start()

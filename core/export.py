@@ -1,0 +1,162 @@
+"""Exporting one window of one metric: query it, in pieces where needed, and store the object."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import attrs
+
+from . import layout
+from .catalogue import Metric
+from .clock import Clock
+from .errors import RejectedError, TryLaterError, UnavailableError
+from .pace import Pace
+from .packing import Packing
+from .prometheus.client import MOST_POINTS, Client, Query
+from .prometheus.errors import BrokenAnswerError, TooMuchError
+from .prometheus.framing import Counts
+from .retry import Retries, RetryPolicy
+from .sink import Sink
+from .stop import Stop
+from .windows import Window, halves, pieces
+
+log = logging.getLogger(__name__)
+
+_LARGEST_OBJECT: Final = 5 << 30
+
+
+@attrs.frozen
+class Task:
+    """A window of a metric to be exported up to `until`; `known` is how far it is recorded."""
+
+    metric: Metric
+    window: Window
+    until: int
+    known: int
+
+
+@attrs.frozen
+class Written:
+    """One object as it was stored; bytes as stored, seconds from first query to stored."""
+
+    key: str
+    series: int
+    samples: int
+    size: int
+    seconds: float
+
+
+class Exporter:
+    """Turns tasks into objects. Remembers for the run which range each metric can be asked for."""
+
+    def __init__(
+        self,
+        client: Client,
+        sink: Sink,
+        *,
+        cluster: str,
+        time_frame: int,
+        pace: Pace,
+        clock: Clock,
+        stop: Stop,
+        policy: RetryPolicy,
+    ) -> None:
+        self._client = client
+        self._sink = sink
+        self._cluster = cluster
+        self._time_frame = time_frame
+        self._pace = pace
+        self._clock = clock
+        self._stop = stop
+        self._policy = policy
+        self._span: dict[str, int] = {}
+
+    def export(self, task: Task) -> Written:
+        """Query the window and store its object.
+
+        The object is put only when the whole answer has been checked. Raises `RejectedError` where
+        the metric's query can't work, `UnavailableError` where server or sink are down, and
+        `TryLaterError` for anything that concerns this window alone.
+        """
+        began = self._clock.monotonic()
+        key = layout.key(self._cluster, task.metric.name, task.window.start)
+        total = Counts()
+        try:
+            with Packing() as packing:
+                self._collect(task, packing, total)
+                body, size = packing.finish()
+                if size > _LARGEST_OBJECT:
+                    raise TryLaterError(f"{key}: {size} bytes are more than one object may hold")
+                self._stop.check()
+                self._sink.put(key, body)
+        except OSError as error:
+            raise UnavailableError(
+                f"{key}: the temporary folder can't hold the answer: {error.strerror or error};"
+                " free some space, or set TMPDIR to a larger one"
+            ) from error
+        seconds = self._clock.monotonic() - began
+        return Written(key, total.series, total.samples, size, seconds)
+
+    def _collect(self, task: Task, packing: Packing, total: Counts) -> None:
+        """Fill `packing` with every series of the window, piece by piece."""
+        metric, step = task.metric, task.metric.step
+        span = min(self._span.get(metric.name, self._time_frame), MOST_POINTS * step)
+        todo = list(pieces(task.window.start, task.until, span, step))[::-1]
+        while todo:
+            start, end = todo.pop()
+            retries = Retries(self._policy, self._clock)
+            while True:
+                try:
+                    self._query(Query(metric.query, start, end, step), packing, total)
+                    break
+                except TooMuchError as error:
+                    packing.roll_back()
+                    two = halves(start, end, step)
+                    if two is None:
+                        if not self._wait(retries, error.retry_after):
+                            raise self._given_up(task, error) from None
+                        continue
+                    log.info("%s: %s; asking for half the range", metric.name, error)
+                    if error.retry_after or not error.lasting:
+                        if not self._wait(Retries(self._policy, self._clock), error.retry_after):
+                            raise self._given_up(task, error) from None
+                    if error.lasting:
+                        self._span[metric.name] = two[0][1] - two[0][0]
+                    todo += [two[1], two[0]]
+                    break
+                except BrokenAnswerError as error:
+                    packing.roll_back()
+                    log.info("%s: %s", metric.name, error)
+                    if not self._wait(retries, error.retry_after):
+                        raise self._given_up(task, error) from None
+                except UnavailableError as error:
+                    packing.roll_back()
+                    log.info("%s", error)
+                    if not self._wait(retries, None):
+                        raise
+
+    def _query(self, query: Query, packing: Packing, total: Counts) -> None:
+        with self._stop.breakable():
+            self._pace.begin()
+            try:
+                counts = self._client.query_range(query, packing.write)
+            finally:
+                self._pace.end()
+        packing.keep()
+        total.series += counts.series
+        total.samples += counts.samples
+
+    def _wait(self, retries: Retries, asked: float | None) -> bool:
+        with self._stop.breakable():
+            return retries.wait(asked)
+
+    def _given_up(self, task: Task, error: Exception) -> TryLaterError:
+        """Tell a window that can't be had from a server that is down."""
+        if isinstance(error, RejectedError):  # pragma: no cover - not retried
+            raise error
+        with self._stop.breakable():
+            up = self._client.is_up()
+        if not up:
+            return UnavailableError(f"{self._client.url} does not serve: {error}")
+        return TryLaterError(str(error))
