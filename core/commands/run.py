@@ -1,0 +1,100 @@
+"""`promferry run`: the job."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+import click
+
+from .. import layout
+from ..environ import read
+from ..errors import ConfigurationError
+from ..exits import Exit
+from ..job import Run, Wish, gather
+from ..logs import configure
+from ..settings import DAY, LogSettings, without_pod_name
+from ..setup import Setup
+from ..times import iso, parse
+
+log = logging.getLogger(__name__)
+
+
+class Moment(click.ParamType):
+    """A date or an ISO 8601 time, UTC; becomes Unix seconds."""
+
+    name = "DATE|TIME"
+
+    def __init__(self, *, is_end: bool = False) -> None:
+        self._is_end = is_end
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Parse it; as an end, a date means the end of that day."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = parse(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a date (2025-10-01) nor an ISO 8601 time", param, ctx)
+        date_only = len(value) <= len("2025-10-01")
+        return moment + DAY if self._is_end and date_only else moment
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  promferry run
+  promferry run --dry-run
+  promferry run --from 2025-10-01 --to 2025-10-03 --metric 'cpu_*'
+  promferry run --from 2025-10-01T06:00 --to 2025-10-01T12:00
+""",
+)
+@click.option("--from", "begin", type=Moment(), help="Export again from here on (UTC).")
+@click.option(
+    "--to", "end", type=Moment(is_end=True), help="Export again up to here; a date is included."
+)
+@click.option("--metric", "metrics", multiple=True, help="Only this metric (a name or a glob).")
+@click.option("--dry-run", is_flag=True, help="Print windows and queries; send nothing.")
+@click.pass_obj
+def command(
+    setup: Setup, begin: int | None, end: int | None, metrics: tuple[str, ...], *, dry_run: bool
+) -> int:
+    """Export what is missing, then apply retention."""
+    environ, was_pod_name = without_pod_name(setup.environ)
+    if metrics:
+        environ["METRICS"] = ",".join(metrics)
+    configure(read(LogSettings, environ))
+    if was_pod_name:
+        log.info("HOSTNAME is this machine's own name: it counts as unset")
+    job = gather(environ)
+    wish = _wish(begin, end, int(setup.clock.now()) - job.windows.backfill_days * DAY)
+    setup.stop.install()
+    run = Run(job, setup)
+    if not dry_run:
+        return run.carry_out(wish)
+    tasks = run.plan(wish)
+    shown: set[str] = set()
+    for task in tasks:
+        name = task.metric.name
+        if name not in shown:
+            shown.add(name)
+            click.echo(f"# {name}, every {task.metric.step} s:\n# {' '.join(task.metric.query.split())}")
+        key = layout.key(job.job.cluster, name, task.window.start)
+        click.echo(f"{iso(task.window.start)}  {iso(task.until)}  {key}")
+    click.echo(f"{len(tasks)} windows of {len(shown)} metrics are due; nothing was sent")
+    return Exit.DONE
+
+
+def _wish(begin: int | None, end: int | None, oldest: int) -> Wish:
+    if begin is None and end is None:
+        return Wish()
+    if begin is None:
+        begin = oldest
+    if end is not None and end <= begin:
+        raise ConfigurationError(
+            f"--to {iso(end)} is not after --from {iso(begin)}; give a later --to"
+        )
+    return attrs.evolve(Wish(), begin=begin, end=end)
