@@ -130,9 +130,7 @@ def _value(declared: Variable, environ: Mapping[str, str]) -> Any:
 def _secret(declared: Variable, environ: Mapping[str, str]) -> Secret | None:
     by_file = declared.name + "_FILE"
     if is_set(environ, declared.name) and is_set(environ, by_file):
-        raise ConfigurationError(
-            f"{declared.name} and {by_file} are both set; set one of them"
-        )
+        raise ConfigurationError(f"{declared.name} and {by_file} are both set; set one of them")
     found: Secret | None = None
     if is_set(environ, by_file):
         found = Secret(by_file, file=Path(environ[by_file].strip()))

@@ -45,7 +45,7 @@ class ConflictError(KnownError):
     """A conditional put found another version than the one it expected."""
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, it is not an error
+class Interrupted(BaseException):
     """A signal asked the process to end; what was done is saved on the way out."""
 
     def __init__(self, signal_number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -10,7 +11,7 @@ import attrs
 from . import layout
 from .catalogue import Metric
 from .clock import Clock
-from .errors import RejectedError, TryLaterError, UnavailableError
+from .errors import TryLaterError, UnavailableError
 from .pace import Pace
 from .packing import Packing
 from .prometheus.client import MOST_POINTS, Client, Query
@@ -104,37 +105,48 @@ class Exporter:
         span = min(self._span.get(metric.name, self._time_frame), MOST_POINTS * step)
         todo = list(pieces(task.window.start, task.until, span, step))[::-1]
         while todo:
-            start, end = todo.pop()
-            retries = Retries(self._policy, self._clock)
-            while True:
-                try:
-                    self._query(Query(metric.query, start, end, step), packing, total)
-                    break
-                except TooMuchError as error:
-                    packing.roll_back()
-                    two = halves(start, end, step)
-                    if two is None:
-                        if not self._wait(retries, error.retry_after):
-                            raise self._given_up(task, error) from None
-                        continue
-                    log.info("%s: %s; asking for half the range", metric.name, error)
-                    if error.retry_after or not error.lasting:
-                        if not self._wait(Retries(self._policy, self._clock), error.retry_after):
-                            raise self._given_up(task, error) from None
+            query = Query(metric.query, *todo.pop(), step)
+            todo.extend(reversed(self._piece(metric.name, query, packing, total)))
+
+    def _piece(
+        self, name: str, query: Query, packing: Packing, total: Counts
+    ) -> Sequence[tuple[int, int]]:
+        """Pack the answer to one query; return the ranges to ask for instead, if it is too much."""
+        retries = Retries(self._policy, self._clock)
+        while True:
+            failure: TooMuchError | BrokenAnswerError
+            try:
+                self._query(query, packing, total)
+            except TooMuchError as error:
+                packing.roll_back()
+                failure = error
+                shorter = halves(query.start, query.end, query.step)
+                if shorter is not None:
+                    self._yield_to(error)
+                    log.info("%s: %s; asking for half the range", name, error)
                     if error.lasting:
-                        self._span[metric.name] = two[0][1] - two[0][0]
-                    todo += [two[1], two[0]]
-                    break
-                except BrokenAnswerError as error:
-                    packing.roll_back()
-                    log.info("%s: %s", metric.name, error)
-                    if not self._wait(retries, error.retry_after):
-                        raise self._given_up(task, error) from None
-                except UnavailableError as error:
-                    packing.roll_back()
-                    log.info("%s", error)
-                    if not self._wait(retries, None):
-                        raise
+                        self._span[name] = shorter[0][1] - shorter[0][0]
+                    return shorter
+            except BrokenAnswerError as error:
+                packing.roll_back()
+                failure = error
+            except UnavailableError as error:
+                log.info("%s", error)
+                if not self._wait(retries, None):
+                    raise
+                continue
+            else:
+                return ()
+            log.info("%s: %s", name, failure)
+            if not self._wait(retries, failure.retry_after):
+                raise self._given_up(failure)
+
+    def _yield_to(self, error: TooMuchError) -> None:
+        """Wait before the halves, where the server asked to or has more to do than it can."""
+        if error.lasting and not error.retry_after:
+            return
+        if not self._wait(Retries(self._policy, self._clock), error.retry_after):
+            raise self._given_up(error)
 
     def _query(self, query: Query, packing: Packing, total: Counts) -> None:
         with self._stop.breakable():
@@ -151,10 +163,8 @@ class Exporter:
         with self._stop.breakable():
             return retries.wait(asked)
 
-    def _given_up(self, task: Task, error: Exception) -> TryLaterError:
+    def _given_up(self, error: Exception) -> TryLaterError:
         """Tell a window that can't be had from a server that is down."""
-        if isinstance(error, RejectedError):  # pragma: no cover - not retried
-            raise error
         with self._stop.breakable():
             up = self._client.is_up()
         if not up:

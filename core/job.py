@@ -82,7 +82,9 @@ def gather(environ: Mapping[str, str]) -> Job:
     tried(lambda: read(LogSettings, environ))
     setting = tried(lambda: read(PluginSettings, environ))
     wanted = tried(lambda: read(CatalogueSettings, environ))
-    sink = auth = metrics = None
+    sink: Any = None
+    auth: Any = None
+    metrics: Any = None
     if setting is not None:
         sink = tried(lambda: choose_sink(plugins, setting, environ))
         auth = tried(lambda: choose(plugins, setting, environ))
@@ -169,7 +171,9 @@ class Run:
                     " RETENTION_DAYS or set a later date"
                 )
             if begin > now:
-                raise ConfigurationError("INITIAL_BACKFILL_DATE is in the future; set an earlier one")
+                raise ConfigurationError(
+                    "INITIAL_BACKFILL_DATE is in the future; set an earlier one"
+                )
         self._frame(ledger, now)
         if wish.begin is not None:
             end = min(wish.end if wish.end is not None else within.newest, within.newest)
@@ -205,9 +209,7 @@ class Run:
 
             def do(task: Task) -> Written:
                 written = exporter.export(task)
-                ledger.record(
-                    Exported(task.metric.name, task.window, task.until, task.known)
-                )
+                ledger.record(Exported(task.metric.name, task.window, task.until, task.known))
                 return written
 
             def ended(end: Ended[Task, Written]) -> None:
@@ -247,7 +249,9 @@ class Run:
                 },
             )
         elif end.outcome is not Outcome.SKIPPED:
-            log.error("%s: window %d not exported: %s", task.metric.name, task.window.start, end.error)
+            log.error(
+                "%s: window %d not exported: %s", task.metric.name, task.window.start, end.error
+            )
 
     def _prune(self, sink: Sink, ledger: Ledger) -> bool:
         """Apply retention; the first shard does it for all. Returns whether nothing failed."""

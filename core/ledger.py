@@ -1,4 +1,4 @@
-"""The ledger: the state as it is kept in the sink, safe against crashes and against a second run."""
+"""The ledger: the state as it is kept in the sink, safe against crashes and a second run."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ class Ledger:
             return False
         replayed = found
         for change in self._changes:
-            if not isinstance(change, Ran):  # of two runs that end together, either may have said it
+            if not isinstance(
+                change, Ran
+            ):  # of two runs that end together, either may have said it
                 replayed = change.apply(replayed)
         return replayed == found
 
@@ -105,7 +107,9 @@ class Ledger:
     def _replay(self, found: State | None) -> State:
         state = found if found is not None else State()
         untouched = self._written is not None and self._last_read == self._written
-        changes = self._changes[len(self._changes) - self._pending :] if untouched else self._changes
+        changes = (
+            self._changes[len(self._changes) - self._pending :] if untouched else self._changes
+        )
         for change in changes:
             state = change.apply(state)
         return state

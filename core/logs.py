@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 
 import msgspec
 
 from .settings import LogSettings
+from .times import iso
 
 
 class TextFormatter(logging.Formatter):
     """`2025-10-05T00:00:00Z INFO  text`, in UTC, always one line."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        """Return when it was said, UTC."""
+        return iso(record.created)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line; a traceback keeps its own lines below it."""
@@ -29,12 +31,10 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and what the line is about."""
 
-    converter = time.gmtime
-
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
         line: dict[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "time": iso(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),

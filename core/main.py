@@ -17,12 +17,10 @@ from .setup import Setup
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Export what is missing, then apply retention.",
-    "check": "Say whether this set-up will work, one line per finding with the cure.",
-    "status": "Show what the sink holds: coverage per metric, holes, size.",
     "metrics": "List the metric catalogue, show rendered queries, lint definitions.",
     "plugins": "List the plugins: kind, name, distribution, version, file.",
     "prune": "Delete what is older than the retention.",
-    "report": "Show requests against usage from the exported files: the largest wastes first.",
+    "settings": "Print every environment variable, its default and what it accepts.",
     "policy": "Print the AWS policies that the job and the readers of its data need.",
 }
 
@@ -34,7 +32,6 @@ Examples:
   promferry run --dry-run --metric cpu_requests
   promferry run --from 2025-10-01 --to 2025-10-03
   promferry metrics show cpu_usage
-  promferry status --json
 \b
 Exit status:
   0    everything due is exported
@@ -72,7 +69,7 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
     if value:
-        from importlib.metadata import version  # noqa: PLC0415 - 20 ms that only this needs
+        from importlib.metadata import version
 
         click.echo(f"promferry {version('promferry')}")
         ctx.exit()

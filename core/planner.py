@@ -73,9 +73,7 @@ def _is_newest(window: Window, state: State, within: Horizon) -> bool:
     return window.end >= last.start
 
 
-def _missing(
-    metric: Metric, record: MetricState, state: State, within: Horizon
-) -> Iterable[Task]:
+def _missing(metric: Metric, record: MetricState, state: State, within: Horizon) -> Iterable[Task]:
     begin = max(record.since, within.oldest)
     windows = {
         window

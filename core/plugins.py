@@ -60,7 +60,9 @@ class Plugins:
         self._manager.add_hookspecs(Specs)
         self._entries = [
             (_describe(point), point)
-            for point in sorted(found, key=lambda p: (p.name, p.dist.name if p.dist else "", p.value))
+            for point in sorted(
+                found, key=lambda p: (p.name, p.dist.name if p.dist else "", p.value)
+            )
         ]
         self._loaded: dict[int, object] = {}
 
@@ -95,7 +97,7 @@ class Plugins:
 
     def clashes(self) -> list[str]:
         """Return a line for each name that two plugins of one kind bring."""
-        lines = []
+        lines: list[str] = []
         for kind, cls in _TYPES.items():
             try:
                 self._kind(kind, cls)

@@ -28,15 +28,15 @@ def progress(total: int) -> Iterator[Progress]:
         yield _Silent()
         return
     # rich takes a tenth of a second to import, and an unattended job never needs it here.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import Progress as Bars  # noqa: PLC0415
+    from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     bars = Bars(
@@ -57,7 +57,9 @@ def progress(total: int) -> Iterator[Progress]:
                 bars.update(bar, advance=1, description=text)
 
         handlers = logging.getLogger().handlers
-        streams = [h.setStream(sys.stderr) for h in handlers if isinstance(h, logging.StreamHandler)]
+        streams = [
+            h.setStream(sys.stderr) for h in handlers if isinstance(h, logging.StreamHandler)
+        ]
         try:
             yield _Shown()
         finally:

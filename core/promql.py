@@ -56,7 +56,7 @@ def work_in(query: str, matchers: str | None, cluster_label: str | None) -> str:
 
 def parsed(query: str) -> Any:
     """Return the syntax tree of `query`; raise `QueryError` with the place if there is none."""
-    from promql_parser import parse  # noqa: PLC0415 - only where a query is worked on
+    from promql_parser import parse
 
     words = list(tokens(query))
     if len(words) > MOST or nesting(words) > DEEPEST:

@@ -96,7 +96,7 @@ def locate(query: str, error: ValueError) -> QueryError:
 
 def viable(query: str, words: list[Token]) -> bool:
     """Whether some text behind these first words of `query` makes a whole query."""
-    from promql_parser import parse  # noqa: PLC0415 - only where a query is worked on
+    from promql_parser import parse
 
     if not words:
         return True

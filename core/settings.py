@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ _SHARD = re.compile(r"(\d{1,5})/(\d{1,5})")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def whole(lowest: int, highest: int) -> tuple[object, str]:
+def whole(lowest: int, highest: int) -> tuple[Callable[[str], int], str]:
     """Return a parser for whole numbers in a range, and its "accepted" text."""
 
     def parse(text: str) -> int:
@@ -75,7 +75,7 @@ def _cluster(text: str) -> str:
     return text
 
 
-def _choice(*choices: str) -> object:
+def _choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         for choice in choices:
             if text.lower() == choice.lower():
@@ -115,7 +115,7 @@ def _label(text: str) -> str:
 
 
 def _matchers(text: str) -> str:
-    from .promql import check_matchers  # noqa: PLC0415 - a parser that is needed only with this
+    from .promql import check_matchers
 
     check_matchers(text)
     return text
@@ -166,8 +166,8 @@ class ServerSettings:
     )  # fmt: skip
     hostname: str = var(
         "HOSTNAME", _host, default="localhost", accepts="a host name or an IP address",
-        help="The host of the Prometheus-compatible API. Kubernetes sets it to the pod's own name in"
-        " every container: where it equals this machine's own host name it counts as unset.",
+        help="The host of the Prometheus-compatible API. Kubernetes sets it to the pod's own name"
+        " in every container: where it equals this machine's own host name it counts as unset.",
     )  # fmt: skip
     port: int = var(
         "PORT", _PORT[0], default=9090, accepts=_PORT[1], help="The port of the API.",

@@ -100,9 +100,7 @@ class Exported:
             until = min(until, recorded)
         exported = now.exported.remove(start, end).add(start, until)
         failed = {at: failure for at, failure in now.failed.items() if at != start}
-        return state.with_metric(
-            self.metric, attrs.evolve(now, exported=exported, failed=failed)
-        )
+        return state.with_metric(self.metric, attrs.evolve(now, exported=exported, failed=failed))
 
 
 @attrs.frozen
@@ -228,7 +226,7 @@ def from_json(text: bytes, place: str) -> State:
             sorted((parse(each["from"]), int(each["seconds"])) for each in document["time_frames"])
         )
         if any(seconds < 1 for _, seconds in frames):
-            raise ValueError("a time frame below one second")  # noqa: TRY301
+            raise ValueError("a time frame below one second")
         metrics = {str(name): _metric(each) for name, each in document["metrics"].items()}
         return State(metrics, Grid(frames), dict(document.get("last_run") or {}))
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:

@@ -20,7 +20,7 @@ from ..times import iso, parse
 log = logging.getLogger(__name__)
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[int]):
     """A date or an ISO 8601 time, UTC; becomes Unix seconds."""
 
     name = "DATE|TIME"
@@ -81,7 +81,9 @@ def command(
         name = task.metric.name
         if name not in shown:
             shown.add(name)
-            click.echo(f"# {name}, every {task.metric.step} s:\n# {' '.join(task.metric.query.split())}")
+            click.echo(
+                f"# {name}, every {task.metric.step} s:\n# {' '.join(task.metric.query.split())}"
+            )
         key = layout.key(job.job.cluster, name, task.window.start)
         click.echo(f"{iso(task.window.start)}  {iso(task.until)}  {key}")
     click.echo(f"{len(tasks)} windows of {len(shown)} metrics are due; nothing was sent")

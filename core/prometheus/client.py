@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
+from urllib.parse import urlencode
 
 import attrs
 import requests
@@ -25,12 +26,14 @@ _CHUNK: Final = 1 << 18
 _LONGEST_URL: Final = 4000
 MOST_POINTS: Final = 11_000
 _STRICT: Final = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
-_RESOLUTION: Final = re.compile(r"exceeded maximum resolution|maximum of [\d,]+ points", re.I)
-_PARSE: Final = re.compile(r"pars(e|ing)\b|unknown function|unsupported function", re.I)
+_RESOLUTION: Final = re.compile(
+    r"exceeded maximum resolution|maximum of [\d,]+ point", re.IGNORECASE
+)
+_PARSE: Final = re.compile(r"pars(e|ing)\b|unknown function|unsupported function", re.IGNORECASE)
 _PARTIAL: Final = re.compile(
     r"partial|no store ?apis? matched|receive series from|fetch series|rpc error|remote.?read"
     r"|unavailable|connection (refused|reset)|deadline exceeded|store .*(missing|down)",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -126,7 +129,7 @@ class Client:
         return True
 
     def _send(self, path: str, params: dict[str, str]) -> requests.Response:
-        length = len(requests.models.PreparedRequest._encode_params(params))  # noqa: SLF001
+        length = len(urlencode(params))
         method = "GET" if length <= _LONGEST_URL else "POST"
         return self._server.send(method, path, params, timeout=self._timeout + 1)
 
@@ -194,7 +197,7 @@ def _error_of(response: requests.Response) -> tuple[str, str]:
         kind, message = str(document["errorType"]), str(document["error"])
     except (ValueError, KeyError, TypeError):
         if "<html" in text.lower() or "<!doctype" in text.lower():
-            title = re.search(r"<title>(.*?)</title>", text, re.I | re.S)
+            title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
             text = f"an HTML page, {title[1].strip()!r}" if title else "an HTML page"
         kind, message = "", text
     return kind, " ".join(message.split())[:300]

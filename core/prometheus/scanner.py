@@ -14,7 +14,6 @@ from typing import Final
 from .errors import BrokenAnswerError
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:"]', re.DOTALL)
-_OPEN: Final = b"{["
 _DEEPEST: Final = 64
 
 
@@ -39,9 +38,7 @@ class Scanner:
         """How many containers are open."""
         return len(self.path)
 
-    def scan(
-        self, view: bytes, stop: Callable[[int, bool], bool], *, final: bool = False
-    ) -> bool:
+    def scan(self, view: bytes, stop: Callable[[int, bool], bool], *, final: bool = False) -> bool:
         """Go on until `stop(position, opened)` returns True at a bracket, or `view` ends.
 
         `stop` is called after an opening bracket was taken in and before a closing one is let go.
@@ -56,35 +53,37 @@ class Scanner:
                     raise BrokenAnswerError("the answer ends inside a string")
                 return False
             self.position = match.end()
-            first = token[0]
-            if first == 0x22:  # noqa: PLR2004 - a whole string
-                if self._expects_key:
-                    self._key_token = token
-            elif token == b":":
-                if self._expects_key and self._key_token is not None:
-                    self._key[-1] = _text(self._key_token)
-                    self._expects_key, self._key_token = False, None
-            elif token == b",":
-                self._expects_key = bool(self._is_object) and self._is_object[-1]
-                self._key_token = None
-            elif first in _OPEN:
-                self._push(token == b"{")
+            if token in b"{[":
+                self._push(is_object=token == b"{")
                 if stop(start, True):
                     return True
-            else:
+            elif token in b"]}":
                 if not self._is_object or self._is_object[-1] != (token == b"}"):
                     raise BrokenAnswerError("the answer is not JSON: its brackets do not match")
                 stopped = stop(start, False)
                 self._pop()
                 if stopped:
                     return True
-        else:
-            # Whatever follows the last token holds no structure; a string may have begun in it,
-            # but then its quote was a token and the loop has returned above.
-            self.position = max(self.position, len(view))
+            else:
+                self._inside(token)
+        # Whatever follows the last token holds no structure: a string's quote is a token.
+        self.position = max(self.position, len(view))
         return False
 
-    def _push(self, is_object: bool) -> None:  # noqa: FBT001
+    def _inside(self, token: bytes) -> None:
+        """Take in a string, a colon or a comma: they make the keys of the innermost object."""
+        if token == b",":
+            self._expects_key = bool(self._is_object) and self._is_object[-1]
+            self._key_token = None
+        elif not self._expects_key:
+            return
+        elif token != b":":
+            self._key_token = token
+        elif self._key_token is not None:
+            self._key[-1] = _text(self._key_token)
+            self._expects_key, self._key_token = False, None
+
+    def _push(self, *, is_object: bool) -> None:
         if len(self.path) >= _DEEPEST:
             raise BrokenAnswerError(f"the answer nests deeper than {_DEEPEST} levels")
         self.path.append(self._key[-1] if self._key and self._is_object[-1] else None)

@@ -7,6 +7,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -114,7 +115,7 @@ class Session:
     ) -> requests.Response:
         given = {"params": params} if method == "GET" else {"data": params}
         try:
-            with _silent(self._session.verify is False):
+            with _silent():
                 return self._session.request(
                     method,
                     url,
@@ -128,7 +129,7 @@ class Session:
             raise self._tls(error) from None
         except requests.exceptions.InvalidHeader:
             raise ConfigurationError(
-                f"{self._authentication.description}: it has characters that no HTTP header can hold"
+                f"{self._authentication.description}: not all of its characters fit into a header"
             ) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL):
             raise ConfigurationError(
@@ -136,8 +137,9 @@ class Session:
             ) from None
         except requests.exceptions.ConnectTimeout:
             raise UnavailableError(
-                f"{self.url} can't be reached: no connection in {min(timeout, _CONNECT_TIMEOUT):g} s;"
-                " check HOSTNAME and PORT, and that the network policy lets it through"
+                f"{self.url} can't be reached: no connection in"
+                f" {min(timeout, _CONNECT_TIMEOUT):g} s; check HOSTNAME, PORT and the"
+                " network policies between"
             ) from None
         except requests.exceptions.ConnectionError as error:
             cause = error.args[0] if error.args else error
@@ -152,7 +154,7 @@ class Session:
             if isinstance(error, requests.RequestException):
                 raise
             raise ConfigurationError(
-                f"{self._authentication.description}: it has characters that no HTTP header can hold"
+                f"{self._authentication.description}: not all of its characters fit into a header"
             ) from None
 
     def _followed(self, url: str, target: str) -> str:
@@ -203,7 +205,9 @@ class Session:
                 " PROMETHEUS_CA_FILE to the authority that signed it"
             )
         if re.search(r"WRONG_VERSION|wrong version|record layer|HTTP_REQUEST", line):
-            return ConfigurationError(f"{host} does not speak TLS; set SCHEME=http, or another PORT")
+            return ConfigurationError(
+                f"{host} does not speak TLS; set SCHEME=http, or another PORT"
+            )
         reason = re.search(r"\[SSL[^\]]*\] [^(\"']*", line)
         told = reason[0].strip() if reason else line[:200]
         return ConfigurationError(
@@ -230,17 +234,12 @@ def open_session(server: ServerSettings, authentication: Authentication) -> Sess
     return Session(server, authentication)
 
 
-class _silent(warnings.catch_warnings):  # type: ignore[type-arg]  # noqa: N801
+@contextmanager
+def _silent() -> Iterator[None]:
     """Silence urllib3's warning of each unchecked certificate; one of ours stands in the log."""
-
-    def __init__(self, wanted: bool) -> None:  # noqa: FBT001
-        super().__init__()
-        self._wanted = wanted
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        if self._wanted:
-            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        yield
 
 
 def _port(parts: Any) -> int:

@@ -48,8 +48,8 @@ def assumed(
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Any:
     """Return a botocore session whose credentials are the role's, renewed before they expire."""
-    import botocore.session  # noqa: PLC0415 - the SDK takes long to import
-    from botocore.credentials import (  # noqa: PLC0415
+    import botocore.session
+    from botocore.credentials import (
         DeferredRefreshableCredentials,
     )
 
@@ -66,9 +66,9 @@ def assumed(
 
 
 def _assume(base: Any, settings: RoleSettings, cluster: str) -> dict[str, str]:
-    import os  # noqa: PLC0415
+    import os
 
-    from botocore import exceptions as sdk  # noqa: PLC0415
+    from botocore import exceptions as sdk
 
     region = base.get_config_variable("region") or os.environ.get("AWS_REGION") or "us-east-1"
     wanted = {"RoleArn": settings.role, "RoleSessionName": session_name(cluster)}

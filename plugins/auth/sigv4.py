@@ -38,13 +38,11 @@ class SigV4(AuthBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Add `Authorization`, `X-Amz-Date` and, for temporary keys, `X-Amz-Security-Token`."""
-        from botocore.auth import SigV4Auth  # noqa: PLC0415 - the SDK takes long to import
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
 
         headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in _UNSIGNED
+            name: value for name, value in request.headers.items() if name.lower() not in _UNSIGNED
         }
         body = request.body or b""
         signed = AWSRequest(
@@ -60,10 +58,10 @@ class SigV4(AuthBase):
         return request
 
     def _keys(self) -> Any:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError
 
         if self._credentials is None:
-            import botocore.session  # noqa: PLC0415
+            import botocore.session
 
             session = self._aws() if self._aws is not None else botocore.session.get_session()
             try:

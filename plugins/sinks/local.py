@@ -38,7 +38,8 @@ class LocalSettings:
         help="The folder that files are written below; it is made where it is missing.",
     )  # fmt: skip
     prefix: str = var(
-        "S3_PREFIX", key_prefix, default="", shown_default="", accepts="a path such as k8s/prometheus",
+        "S3_PREFIX", key_prefix, default="", shown_default="",
+        accepts="a path such as k8s/prometheus",
         help="Folders between `LOCAL_DIR` and the cluster, so that the layout is that of a bucket.",
     )  # fmt: skip
 

@@ -7,10 +7,11 @@ upload, and a 403 for an object may mean that it is not there; a listing of its 
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO, Final
 
 import attrs
@@ -34,7 +35,7 @@ _UNKNOWN_CONDITION: Final = {"501", "NotImplemented"}
 
 
 def _bucket(text: str) -> str:
-    if "://" in text or "/" in text.removeprefix("arn:") and not _ARN.fullmatch(text):
+    if "://" in text or ("/" in text.removeprefix("arn:") and not _ARN.fullmatch(text)):
         raise ValueError("the name only, no s3:// and no path; the path goes into S3_PREFIX")
     if not _BUCKET.fullmatch(text) and not _ARN.fullmatch(text):
         raise ValueError
@@ -82,7 +83,7 @@ class S3Sink:
 
     def get(self, key: str) -> Blob | None:
         """Return the object; where the answer is 403, a listing tells whether it is there."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - see `_open`
+        from botocore.exceptions import ClientError
 
         with self._said("s3:GetObject", key):
             try:
@@ -94,7 +95,8 @@ class S3Sink:
                 if code in _DENIED and not self._is_listed(key):
                     return None
                 raise
-        return Blob(_Body(answer["Body"], lambda: self._said("s3:GetObject", key)), answer["ETag"])
+        body = _Body(answer["Body"], lambda: self._said("s3:GetObject", key))
+        return Blob(io.BufferedReader(body, 1 << 16), answer["ETag"])
 
     def list(self, folder: str) -> Iterable[Entry]:
         """List one level, page by page."""
@@ -106,13 +108,15 @@ class S3Sink:
                 page = self._client.list_objects_v2(
                     Bucket=self._bucket, Prefix=prefix, Delimiter="/", **token
                 )
-            for each in page.get("CommonPrefixes", ()):
-                entries.append(Entry(each["Prefix"][len(prefix) : -1], is_folder=True))
+            folders = (each["Prefix"] for each in page.get("CommonPrefixes", ()))
+            entries += [Entry(each[len(prefix) : -1], is_folder=True) for each in folders]
             for each in page.get("Contents", ()):
                 name = each["Key"][len(prefix) :]
                 if name:
                     modified = each["LastModified"].timestamp()
-                    entries.append(Entry(name, is_folder=False, size=each["Size"], modified=modified))
+                    entries.append(
+                        Entry(name, is_folder=False, size=each["Size"], modified=modified)
+                    )
             if not page.get("IsTruncated"):
                 return sorted(entries, key=lambda entry: entry.name)
             token = {"ContinuationToken": page["NextContinuationToken"]}
@@ -137,7 +141,7 @@ class S3Sink:
     @contextmanager
     def _said(self, action: str, key: str) -> Iterator[None]:
         """Turn the SDK's errors into lines that say what to do."""
-        from botocore import exceptions as sdk  # noqa: PLC0415 - see `_open`
+        from botocore import exceptions as sdk
 
         try:
             yield
@@ -148,7 +152,11 @@ class S3Sink:
                 f"no AWS credentials for {self.locate(key)}: {error}; give the pod a role, or set"
                 " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             ) from None
-        except (sdk.NoRegionError, sdk.ParamValidationError, sdk.InvalidEndpointDiscoveryConfigurationError) as error:
+        except (
+            sdk.NoRegionError,
+            sdk.ParamValidationError,
+            sdk.InvalidEndpointDiscoveryConfigurationError,
+        ) as error:
             line = " ".join(str(error).split())
             raise ConfigurationError(f"{action} on {self.locate(key)}: {line}") from None
         except (sdk.BotoCoreError, OSError) as error:
@@ -156,7 +164,10 @@ class S3Sink:
             raise UnavailableError(f"{action} on {self.locate(key)} failed: {line}") from None
 
     def _meaning(self, error: Any, action: str, key: str) -> Exception:
-        code, message = _code(error), " ".join(str(error.response["Error"].get("Message", "")).split())
+        code, message = (
+            _code(error),
+            " ".join(str(error.response["Error"].get("Message", "")).split()),
+        )
         resource = f"arn:aws:s3:::{self._bucket}"
         if action != "s3:ListBucket":
             resource += f"/{self._prefix}{key}"
@@ -185,27 +196,28 @@ class _UnknownConditionError(Exception):
     """The store does not know conditional puts."""
 
 
-class _Body:
+class _Body(io.RawIOBase):
     """An object's body whose errors while it is read are those of the sink."""
 
-    def __init__(self, body: Any, said: Any) -> None:
+    def __init__(self, body: Any, said: Callable[[], AbstractContextManager[None]]) -> None:
         self._body = body
         self._said = said
 
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes."""
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes; 0 at the end."""
         with self._said():
-            return bytes(self._body.read(None if size < 0 else size))
+            chunk = self._body.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
     def close(self) -> None:
         """Give the connection back."""
         self._body.close()
-
-    def __enter__(self) -> _Body:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().close()
 
 
 def _code(error: Any) -> str:
@@ -214,9 +226,9 @@ def _code(error: Any) -> str:
 
 def _open(settings: S3Settings, context: SinkContext) -> S3Sink:
     # The SDK takes a quarter of a second to import: only runs that use this sink pay for it.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     try:
         base = context.aws() if context.aws is not None else None
