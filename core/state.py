@@ -189,7 +189,7 @@ def to_json(state: State, cluster: str, saved: float) -> bytes:
         "metrics": {
             name: {
                 "since": iso(each.since),
-                "exported": [[iso(start), iso(end)] for start, end in each.exported],
+                "exported": [f"{iso(start)}/{iso(end)}" for start, end in each.exported],
                 "failed": [
                     {
                         "window": iso(start),
@@ -233,10 +233,18 @@ def from_json(text: bytes, place: str) -> State:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
+def _interval(text: str) -> tuple[int, int]:
+    """Read an ISO 8601 interval, `<start>/<end>`."""
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise ValueError(f"{text!r} is no interval")
+    return parse(start), parse(end)
+
+
 def _metric(document: Any) -> MetricState:
     return MetricState(
         parse(document["since"]),
-        Intervals.of((parse(start), parse(end)) for start, end in document["exported"]),
+        Intervals.of(_interval(each) for each in document["exported"]),
         {
             parse(each["window"]): Failure(
                 parse(each["until"]), str(each["error"]), parse(each["at"]), int(each["times"])
