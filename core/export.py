@@ -89,8 +89,8 @@ class Exporter:
                 body, size = packing.finish()
                 if size > _LARGEST_OBJECT:
                     raise TryLaterError(f"{key}: {size} bytes are more than one object may hold")
-                self._stop.check()
-                self._sink.put(key, body)
+                with self._stop.breakable():  # a put is atomic: broken off, the window is repeated
+                    self._sink.put(key, body)
         except OSError as error:
             raise UnavailableError(
                 f"{key}: the temporary folder can't hold the answer: {error.strerror or error};"

@@ -37,6 +37,7 @@ from .sink import Sink
 from .state import Began, Exported, Failed, Failure, Forgotten, Framed, Ran
 from .summary import Summary
 from .telemetry import MetricOutcome, RunOutcome, TelemetrySettings, publish
+from .times import iso
 from .windows import midnight
 
 log = logging.getLogger(__name__)
@@ -176,9 +177,8 @@ class Run:
                 )
         self._frame(ledger, now)
         if wish.begin is not None:
-            end = min(wish.end if wish.end is not None else within.newest, within.newest)
-            tasks = planner.again(self._job.metrics, ledger.state, wish.begin, end)
-            return [task for task in tasks if task.window.start >= within.oldest]
+            end = wish.end if wish.end is not None else within.newest
+            return planner.again(self._job.metrics, ledger.state, wish.begin, end, within)
         for metric in self._job.metrics:
             if metric.name not in ledger.state.metrics:
                 since = planner.beginning(settings, ledger.state, now)
@@ -205,6 +205,7 @@ class Run:
         self, tasks: list[Task], exporter: Exporter, ledger: Ledger, sink: Sink, *, again: bool
     ) -> None:
         log.info("%d windows to export into %s", len(tasks), sink.locate(self._cluster))
+        self._summary.planned = len(tasks)
         with progress(len(tasks)) as bar:
 
             def do(task: Task) -> Written:
@@ -250,7 +251,10 @@ class Run:
             )
         elif end.outcome is not Outcome.SKIPPED:
             log.error(
-                "%s: window %d not exported: %s", task.metric.name, task.window.start, end.error
+                "%s: window %s not exported: %s",
+                task.metric.name,
+                iso(task.window.start),
+                end.error,
             )
 
     def _prune(self, sink: Sink, ledger: Ledger) -> bool:

@@ -57,13 +57,20 @@ def due(metrics: Iterable[Metric], state: State, within: Horizon) -> list[Task]:
     return newest + rest
 
 
-def again(metrics: Iterable[Metric], state: State, begin: int, end: int) -> list[Task]:
-    """Return every window with a second in `begin <= t < end`, exported or not, oldest first."""
+def again(
+    metrics: Iterable[Metric], state: State, begin: int, end: int, within: Horizon
+) -> list[Task]:
+    """Return every window with a second in `begin <= t < end`, exported or not, oldest first.
+
+    Each is exported as far as it goes, also beyond `end`: a key holds its whole window.
+    """
     tasks = [
         task
         for metric in metrics
-        for window in state.grid.between(begin, end)
-        if (task := _task(metric, window, state.metrics.get(metric.name), end)) is not None
+        for window in state.grid.between(begin, min(end, within.newest))
+        if window.start >= within.oldest
+        and (task := _task(metric, window, state.metrics.get(metric.name), within.newest))
+        is not None
     ]
     return sorted(tasks, key=lambda task: (task.window, task.metric.name))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -10,21 +12,25 @@ from .export import Task, Written
 from .scheduler import Ended, Outcome
 from .times import iso
 
+_FEW: Final = 6
+
+Gap = tuple[int, Outcome, str]
+"""Start of a window that is missing, how it came to be, and why."""
+
 
 @attrs.define
 class Summary:
     """Totals of one run. Bytes as stored, times in Unix seconds."""
 
     started: float
+    planned: int = 0
     objects: int = 0
     series: int = 0
     samples: int = 0
     size: int = 0
     queries: int = 0
     query_seconds: float = 0.0
-    missing: dict[str, list[tuple[int, Outcome, str]]] = attrs.field(
-        factory=lambda: defaultdict(list)
-    )
+    missing: dict[str, list[Gap]] = attrs.field(factory=lambda: defaultdict(list))
 
     def add(self, ended: Ended[Task, Written]) -> None:
         """Take in one outcome."""
@@ -40,19 +46,21 @@ class Summary:
     @property
     def holes(self) -> int:
         """How many windows are due and not exported."""
-        return sum(len(each) for each in self.missing.values())
+        return max(self.planned - self.objects, 0)
 
     def lines(self, finished: float) -> list[str]:
-        """Return what is missing, a line a metric, and a closing line."""
-        lines = []
+        """Return what is missing, a line for each reason and metric, and a closing line.
+
+        Metrics that miss the same windows for the same reason share a line.
+        """
+        alike: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
         for name, gaps in sorted(self.missing.items()):
-            starts = sorted(start for start, _, _ in gaps)
-            told = ", ".join(iso(start) for start in starts[:3])
-            if len(starts) > 3:  # noqa: PLR2004
-                told += f", ... {iso(starts[-1])}"
-            errors = [error for _, outcome, error in gaps if outcome is not Outcome.SKIPPED]
-            reason = errors[0] if errors else gaps[0][2]
-            lines.append(f"{name}: {len(starts)} windows missing ({told}): {reason}")
+            starts = tuple(sorted(start for start, _, _ in gaps))
+            alike[_reason(gaps), starts if len(self.missing) < _FEW else ()].append(name)
+        lines = []
+        for (reason, _), names in alike.items():
+            starts = tuple(sorted(start for name in names for start, _, _ in self.missing[name]))
+            lines.append(f"{_some(names)}: {_told(starts)} missing: {reason}")
         lines.append(
             f"{self.objects} objects, {self.series} series, {self.samples} samples,"
             f" {self.size} bytes in {finished - self.started:.1f} s; {self.queries} queries took"
@@ -63,10 +71,7 @@ class Summary:
 
     def document(self, finished: float, exit_status: int) -> dict[str, object]:
         """Return the summary for the state."""
-        errors = {
-            name: next((e for _, o, e in gaps if o is not Outcome.SKIPPED), gaps[0][2])
-            for name, gaps in sorted(self.missing.items())
-        }
+        errors = {name: _reason(gaps) for name, gaps in sorted(self.missing.items())}
         return {
             "started": iso(self.started),
             "finished": iso(finished),
@@ -80,3 +85,23 @@ class Summary:
             "missing": self.holes,
             "errors": errors,
         }
+
+
+def _reason(gaps: Sequence[Gap]) -> str:
+    """Return the first error that was met itself; what was skipped for it says the same."""
+    return next((error for _, how, error in gaps if how is not Outcome.SKIPPED), gaps[0][2])
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_FEW])
+    return f"{shown} and {len(names) - _FEW} more" if len(names) > _FEW else shown
+
+
+def _told(starts: Sequence[int]) -> str:
+    """Return how many windows these are, and which: each of a few, or first and last."""
+    each = list(dict.fromkeys(starts))
+    if len(starts) == 1:
+        return f"the window {iso(starts[0])} is"
+    if len(each) < _FEW:
+        return f"{len(starts)} windows ({', '.join(map(iso, each))}) are"
+    return f"{len(starts)} windows ({iso(each[0])} to {iso(each[-1])}) are"
