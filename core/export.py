@@ -120,6 +120,8 @@ class Exporter:
             except TooMuchError as error:
                 packing.roll_back()
                 failure = error
+                if error.silent and not self._is_up():
+                    raise self._down(error) from None
                 shorter = halves(query.start, query.end, query.step)
                 if shorter is not None:
                     self._yield_to(error)
@@ -165,8 +167,11 @@ class Exporter:
 
     def _given_up(self, error: Exception) -> TryLaterError:
         """Tell a window that can't be had from a server that is down."""
+        return TryLaterError(str(error)) if self._is_up() else self._down(error)
+
+    def _down(self, error: Exception) -> UnavailableError:
+        return UnavailableError(f"{self._client.url} does not serve: {error}")
+
+    def _is_up(self) -> bool:
         with self._stop.breakable():
-            up = self._client.is_up()
-        if not up:
-            return UnavailableError(f"{self._client.url} does not serve: {error}")
-        return TryLaterError(str(error))
+            return self._client.is_up()

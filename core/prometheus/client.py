@@ -87,7 +87,7 @@ class Client:
             "start": str(query.start),
             "end": str(last_sample(query.start, query.end, query.step)),
             "step": str(query.step),
-            "timeout": f"{self._timeout:g}s",
+            "timeout": f"{self._timeout:g}",
             **_STRICT,
         }
         deadline = self._clock.monotonic() + self._timeout + max(1.0, self._timeout / 10)
@@ -99,7 +99,7 @@ class Client:
                 return self._read(query, response, write, deadline)
         except (requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
             raise TooMuchError(
-                f"no whole answer within {self._timeout:g} s (QUERY_TIMEOUT)"
+                f"no whole answer within {self._timeout:g} s (QUERY_TIMEOUT)", silent=True
             ) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise BrokenAnswerError(f"the answer is cut short: {_reason(error)}") from None
