@@ -120,14 +120,7 @@ class Exporter:
             except TooMuchError as error:
                 packing.roll_back()
                 failure = error
-                if error.silent and not self._is_up():
-                    raise self._down(error) from None
-                shorter = halves(query.start, query.end, query.step)
-                if shorter is not None:
-                    self._yield_to(error)
-                    log.info("%s: %s; asking for half the range", name, error)
-                    if error.lasting:
-                        self._span[name] = shorter[0][1] - shorter[0][0]
+                if shorter := self._halved(name, query, error):
                     return shorter
             except BrokenAnswerError as error:
                 packing.roll_back()
@@ -143,12 +136,26 @@ class Exporter:
             if not self._wait(retries, failure.retry_after):
                 raise self._given_up(failure)
 
-    def _yield_to(self, error: TooMuchError) -> None:
-        """Wait before the halves, where the server asked to or has more to do than it can."""
-        if error.lasting and not error.retry_after:
-            return
-        if not self._wait(Retries(self._policy, self._clock), error.retry_after):
+    def _halved(
+        self, name: str, query: Query, error: TooMuchError
+    ) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return the halves to ask for, or None where one step is left.
+
+        Waits first where the server asked for it or has more to do than it can.
+        """
+        if error.silent and not self._is_up():
+            raise self._down(error)
+        shorter = halves(query.start, query.end, query.step)
+        if shorter is None:
+            return None
+        log.info("%s: %s; asking for half the range", name, error)
+        if error.lasting:
+            self._span[name] = shorter[0][1] - shorter[0][0]
+        if (error.retry_after or not error.lasting) and not self._wait(
+            Retries(self._policy, self._clock), error.retry_after
+        ):
             raise self._given_up(error)
+        return shorter
 
     def _query(self, query: Query, packing: Packing, total: Counts) -> None:
         with self._stop.breakable():
