@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,6 @@ from promferry.core.settings import CatalogueSettings
 from promferry.core.setup import Setup
 
 GOOD: Final = "name: a_metric\ndescription: What it is\nunit: cores\nquery: sum(x[{{ step }}])\n"
-ROOT: Final = Path(__file__).parent.parent
 
 
 def one(name: str = "a_metric", query: str = "sum(x)", **more: object) -> str:
@@ -370,7 +370,10 @@ def lint(*files: Path, environ: Mapping[str, str] | None = None) -> int:
 
 
 def test_lint_of_the_built_in_definitions(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lint(*sorted((ROOT / "queries").glob("*.yaml"))) == 0
+    installed = [Path(str(each)) for each in files("promferry.queries").iterdir()]
+    definitions = sorted(each for each in installed if each.suffix == ".yaml")
+    assert definitions
+    assert lint(*definitions) == 0
     assert capsys.readouterr().out == ""
 
 
