@@ -23,6 +23,9 @@ from .scanner import Scanner
 
 _BORDER: Final = b'},{"metric":'
 _FIRST: Final = b'{"metric":'
+_USUAL_BORDER: Final = b']]},{"metric":'
+_VALUES_KEY: Final = b'"values":[['
+_TIME: Final = len("1759622400,")
 _LARGEST_SERIES: Final = 16 << 20
 _LARGEST_ENVELOPE: Final = 1 << 20
 _BLANKS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
@@ -35,6 +38,7 @@ class _Series(msgspec.Struct):
     histograms: msgspec.Raw = msgspec.Raw(b"")
 
 
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SERIES: Final = msgspec.json.Decoder(list[_Series])
 _ONE: Final = msgspec.json.Decoder(_Series)
 _LABELS: Final = msgspec.json.Decoder(dict[str, str])
@@ -145,30 +149,56 @@ class Framing:
         if b"\n" in batch or b"\r" in batch:
             return None
         try:
-            found = _SERIES.decode(b"[" + batch + b"]")
-        except (msgspec.DecodeError, msgspec.ValidationError):
+            number = len(_ARRAY.decode(b"[" + batch + b"]"))
+        except msgspec.DecodeError:
             return None
         lines = batch.replace(_BORDER, b'}\n{"metric":') + b"\n"
-        if lines.count(b"\n") != len(found):
+        if lines.count(b"\n") != number:
             return None
-        samples = 0
-        for series in found:
-            values = bytes(series.values)
-            if series.histograms or not values.startswith(b"[[") or values[-2:] != b"]]":
-                samples += self._count(series)
-                continue
-            # Sample values are quoted and hold no quote: two quotes a sample.
-            samples += values.count(b'"') >> 1
-            last = values.rindex(b"[")
-            try:
-                earliest = float(values[2 : values.index(b",")])
-                latest = float(values[last + 1 : values.index(b",", last)])
-            except ValueError:
-                return None
-            if not (self._begin <= earliest and latest < self._end):
-                self._misplaced(earliest, latest)
-        self._add(len(found), samples, len(lines))
+        samples = self._tally(batch, number)
+        if samples is None:
+            samples = sum(map(self._count, _SERIES.decode(b"[" + batch + b"]")))
+        self._add(number, samples, len(lines))
         return lines
+
+    def _tally(self, batch: bytes, number: int) -> int | None:
+        """Return the samples of a batch and check their times, looking at as little as possible.
+
+        Series in it end in `]]}` and have nothing but `metric` and `values`, else None: then each
+        is counted by itself. Sample values are quoted and hold no quote, so that there are two
+        quotes a sample, and those of the short part before them.
+        """
+        series = batch.split(_USUAL_BORDER)
+        if len(series) != number or not batch.endswith(b"]]}") or b'"histograms":' in batch:
+            return None
+        series[0] = series[0][len(_FIRST) :]
+        series[-1] = series[-1][:-3]
+        skip = len(_VALUES_KEY)
+        quotes = 4 * number  # of "metric" and of "values"
+        times: set[bytes] = set()
+        add = times.add
+        for part in series:
+            begin = part.find(_VALUES_KEY)
+            if begin < 0:
+                return None
+            quotes += part.count(b'"', 0, begin)
+            begin += skip
+            add(part[begin : begin + _TIME])
+            end = part.rfind(b"[") + 1
+            add(part[end : end + _TIME])
+        return (batch.count(b'"') - quotes) >> 1 if self._check_all(times) else None
+
+    def _check_all(self, times: Iterable[bytes]) -> bool:
+        """Check times in whole seconds or with decimals, cut after ten digits and what follows.
+
+        Returns False where one is written in another way.
+        """
+        for text in times:
+            seconds = text[: _TIME - 1] if text[_TIME - 1 :] in b",." else text.partition(b",")[0]
+            if not seconds.isdigit():
+                return False
+            self._check(int(seconds))
+        return True
 
     def _feed_slow(self, *, final: bool) -> Iterator[bytes]:
         """Take whole elements off the buffer's front, one by one."""
@@ -222,8 +252,7 @@ class Framing:
         for found in (values, histograms):
             times: Iterable[float] = [sample[0] for sample in found]
             for moment in times:
-                if not self._begin <= moment < self._end:
-                    self._misplaced(moment, moment)
+                self._check(moment)
         return len(values) + len(histograms)
 
     def _add(self, series: int, samples: int, size: int) -> None:
@@ -231,12 +260,13 @@ class Framing:
         self.counts.samples += samples
         self.counts.size += size
 
-    def _misplaced(self, earliest: float, latest: float) -> None:
-        wrong = earliest if not self._begin <= earliest < self._end else latest
-        raise BrokenAnswerError(
-            f"the answer has a sample at {math.floor(wrong)}, outside of the range asked for"
-            f" ({self._begin} to {self._end}, end not included)"
-        )
+    def _check(self, moment: float) -> None:
+        """Raise where a sample lies outside of the range that was asked for."""
+        if not self._begin <= moment < self._end:
+            raise BrokenAnswerError(
+                f"the answer has a sample at {math.floor(moment)}, outside of the range asked for"
+                f" ({self._begin} to {self._end}, end not included)"
+            )
 
     def _bound(self, buffer: bytearray, largest: int, what: str) -> None:
         if len(buffer) > largest:
