@@ -185,7 +185,8 @@ class S3Sink:
             return ConfigurationError(
                 f"the bucket {self._bucket!r} is in another region ({said}); set AWS_REGION"
             )
-        if code in _CONFLICT:
+        gone = action == "s3:PutObject" and code in _GONE  # If-Match, and the object was deleted
+        if code in _CONFLICT or gone:
             return ConflictError(f"{self.locate(key)} was changed by another run")
         if code in _UNKNOWN_CONDITION and self._conditions:
             return _UnknownConditionError()
