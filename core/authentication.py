@@ -30,9 +30,13 @@ class Authentication:
 
 @attrs.frozen
 class Chosen:
-    """The methods in use with their settings, checked but not opened."""
+    """The methods in use with their settings, checked but not opened.
+
+    `labels` says of each by name which plugin it came from.
+    """
 
     methods: tuple[tuple[AuthMethod, Any], ...]
+    labels: Mapping[str, str]
 
     def open(self, *, cluster: str, url: str) -> Authentication:
         """Open them, those that give AWS credentials first."""
@@ -41,7 +45,7 @@ class Chosen:
         for method, settings in sorted(self.methods, key=lambda each: "aws" not in each[0].claims):
             context = AuthContext(cluster, url, aws)
             auth: Auth = guarded(
-                f"auth method {method.name!r}",
+                f"auth method {method.name!r} of plugin {self.labels[method.name]}",
                 lambda method=method, settings=settings, context=context: method.open(  # type: ignore[misc]
                     settings, context
                 ),
@@ -79,7 +83,8 @@ def choose(plugins: Plugins, setting: PluginSettings, environ: Mapping[str, str]
             errors.append(error)
     if errors:
         raise ConfigurationError.of(errors)
-    return Chosen(tuple(ready))
+    labels = {method.name: plugins.label("auth", method.name) for method in methods}
+    return Chosen(tuple(ready), labels)
 
 
 def _clashes(methods: Sequence[AuthMethod]) -> list[ConfigurationError]:

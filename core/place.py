@@ -11,6 +11,7 @@ from .auth import AwsSession
 from .environ import is_set, read
 from .errors import ConfigurationError
 from .hooks import SinkContext, SinkPlugin
+from .named_sink import NamedSink
 from .plugins import Plugins, guarded
 from .settings import PluginSettings
 from .sink import Sink
@@ -22,13 +23,13 @@ class ChosenSink:
 
     plugin: SinkPlugin
     settings: Any
+    label: str
 
     def open(self, cluster: str, aws: AwsSession | None) -> Sink:
-        """Open the sink; an error of the plugin's own names it."""
+        """Open the sink; an error of the plugin's own names it, now and at every later call."""
         context = SinkContext(cluster, aws)
-        label = f"sink {self.plugin.name!r}"
-        sink: Sink = guarded(label, lambda: self.plugin.open(self.settings, context))
-        return sink
+        sink: Sink = guarded(self.label, lambda: self.plugin.open(self.settings, context))
+        return NamedSink(sink, self.label)
 
 
 def choose_sink(
@@ -44,4 +45,5 @@ def choose_sink(
             )
         name, asked_by = "s3", "S3_BUCKET"
     plugin = plugins.sink(name, asked_by)
-    return ChosenSink(plugin, read(plugin.settings, environ))
+    label = f"sink {name!r} of plugin {plugins.label('sink', name)}"
+    return ChosenSink(plugin, read(plugin.settings, environ), label)

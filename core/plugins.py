@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import pluggy
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, KnownError
 from .hooks import PROJECT, AuthMethod, QueryPack, SinkPlugin, Specs
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,11 @@ class Plugins:
     def sink(self, name: str, asked_by: str) -> SinkPlugin:
         """Return the kind of sink `name`; `asked_by` says which setting wants it."""
         return self._pick("sink", name, self.sinks(), asked_by)
+
+    def label(self, kind: str, name: str) -> str:
+        """Return the label of the loaded plugin that brings `name`; "" where none does."""
+        brings = (kind, name)
+        return next((plugin.label for plugin, _ in self._entries if brings in plugin.provides), "")
 
     def all(self) -> list[Plugin]:
         """Load every plugin of every kind and return them in order of name, broken ones too."""
@@ -189,7 +194,7 @@ def guarded(label: str, call: Callable[[], Any]) -> Any:
     """Run a plugin's code; an error that is not a known one names the plugin `label`."""
     try:
         return call()
-    except ConfigurationError:
+    except KnownError:
         raise
     except Exception as error:
         cause = " ".join(str(error).split())
