@@ -180,5 +180,11 @@ class Exporter:
         return UnavailableError(f"{self._client.url} does not serve: {error}")
 
     def _is_up(self) -> bool:
-        with self._stop.breakable():
-            return self._client.is_up()
+        """Whether the server gives a sign of life, asked for as often as a query would be."""
+        retries = Retries(self._policy, self._clock)
+        while True:
+            with self._stop.breakable():
+                if self._client.is_up():
+                    return True
+            if not self._wait(retries, None):
+                return False
