@@ -38,8 +38,12 @@ class _Series(msgspec.Struct):
     histograms: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Usual(_Series, forbid_unknown_fields=True):
+    """What goes through the fast path as it stands, so that it must hold nothing else."""
+
+
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_SERIES: Final = msgspec.json.Decoder(list[_Series])
+_SERIES: Final = msgspec.json.Decoder(list[_Usual])
 _ONE: Final = msgspec.json.Decoder(_Series)
 _LABELS: Final = msgspec.json.Decoder(dict[str, str])
 _VALUES: Final = msgspec.json.Decoder(list[tuple[float, str]])
@@ -148,6 +152,7 @@ class Framing:
         """Return whole series as lines; None where they are not of the usual form after all."""
         if b"\n" in batch or b"\r" in batch:
             return None
+        _check_text(batch)
         try:
             number = len(_ARRAY.decode(b"[" + batch + b"]"))
         except msgspec.DecodeError:
@@ -157,7 +162,11 @@ class Framing:
             return None
         samples = self._tally(batch, number)
         if samples is None:
-            samples = sum(map(self._count, _SERIES.decode(b"[" + batch + b"]")))
+            try:
+                series = _SERIES.decode(b"[" + batch + b"]")
+            except msgspec.DecodeError:
+                return None
+            samples = sum(map(self._count, series))
         self._add(number, samples, len(lines))
         return lines
 
@@ -227,6 +236,7 @@ class Framing:
             elif self._comma:
                 raise BrokenAnswerError("the answer is not JSON: no comma between two series")
         self._comma = True
+        _check_text(element)
         try:
             series = _ONE.decode(element)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
@@ -243,6 +253,8 @@ class Framing:
 
     def _count(self, series: _Series) -> int:
         """Return the samples of a series, every part of it checked."""
+        if not series.values and not series.histograms:
+            raise BrokenAnswerError("a series of the answer has neither values nor histograms")
         try:
             _LABELS.decode(series.metric)
             values = _VALUES.decode(series.values) if series.values else []
@@ -273,6 +285,15 @@ class Framing:
             if self._head is None or self._tail is not None:
                 raise BrokenAnswerError(f"{what} is larger than {largest >> 20} MiB")
             raise TooMuchError(f"{what} is larger than {largest >> 20} MiB")
+
+
+def _check_text(text: bytes) -> None:
+    """Raise where bytes are not UTF-8: msgspec does not look into strings that it hands on raw."""
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            raise BrokenAnswerError("the answer is not UTF-8") from None
 
 
 def _compact(raw: msgspec.Raw) -> bytes:
