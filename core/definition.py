@@ -18,13 +18,15 @@ LARGEST_FILE: Final = 1_048_576  # bytes; a ConfigMap can't be larger either
 LONGEST_STEP: Final = 86_400  # windows end at midnight
 _DEEPEST: Final = 20
 _NAME: Final = re.compile(r"[a-z0-9_]{1,128}")
-_REQUIRED: Final = ("name", "description", "unit", "query")
-_KEYS: Final = (*_REQUIRED, "step")
+_REQUIRED: Final = ("name", "query")
+_KEYS: Final = ("name", "description", "unit", "query", "step")
 
 
 @attrs.frozen
 class Definition:
     """One definition. `query` is the template's text, `step` in seconds or None where unsaid.
+
+    `description` and `unit` are for people; they are empty where the file does not say them.
 
     `source` is the file and `line` where in it the definition begins; `query_line` is the line
     that the template's first line stands on, None where YAML has folded its lines.
@@ -174,7 +176,7 @@ def _definition(node: Node, source: str) -> Definition:
         for name in _REQUIRED
         if name not in fields
     )
-    values: dict[str, Any] = {"step": None}
+    values: dict[str, Any] = {"description": "", "unit": "", "step": None}
     for name, value in fields.items():
         try:
             values[name] = _step(value) if name == "step" else _string(value)

@@ -122,7 +122,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("")
     (tmp_path / "c.yaml").write_text(f"- {GOOD.replace(chr(10), chr(10) + '  ')}\n- nothing\n")
     found = "\n".join(problems(tmp_path))
-    for expected in ("key 'name'", "key 'step'", "key 'unit': missing", "b.yaml", "c.yaml, line 6"):
+    for expected in ("key 'name'", "key 'step'", "key 'query': missing", "b.yaml", "c.yaml, line 6"):
         assert expected in found
 
 
@@ -396,7 +396,7 @@ def test_lint_names_file_metric_key_and_place(
         "metric 'b', key 'query'" in line and "'nope' is undefined" in line for line in lines
     )
     assert any(f"'a' is defined in {files[0]}" in line for line in lines)
-    assert any("c.yaml" in line and "key 'unit': missing" in line for line in lines)
+    assert any("c.yaml" in line and "key 'query': missing" in line for line in lines)
     assert any("missing.yaml" in line for line in lines)
 
 

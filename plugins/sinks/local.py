@@ -198,9 +198,10 @@ def _said(doing: str, path: Path) -> Iterator[None]:
             f"can't {doing} {path}: {error.strerror}; give this user the right to, or set LOCAL_DIR"
         ) from error
     except OSError as error:
-        if error.errno == errno.EROFS:
+        if error.errno in (errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            reason = "a file is in the way" if error.errno == errno.EEXIST else error.strerror
             raise ConfigurationError(
-                f"can't {doing} {path}: {error.strerror}; set LOCAL_DIR to a writable folder"
+                f"can't {doing} {path}: {reason}; set LOCAL_DIR to a writable folder"
             ) from error
         raise UnavailableError(f"can't {doing} {path}: {error.strerror or error}") from error
 

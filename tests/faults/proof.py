@@ -32,9 +32,9 @@ def environ(port: int, **more: str) -> dict[str, str]:
 
 
 def start(moment: float, settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start `promferry run` at that time."""
+    """Start a command of promferry's at that time; without arguments it is `run`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.job", str(moment), "run", *arguments],
+        [sys.executable, "-m", "tests.faults.job", str(moment), *(arguments or ("run",))],
         env=dict(settings),
         cwd=ROOT if (ROOT / "tests").is_dir() else None,
         stderr=subprocess.PIPE,
