@@ -2,7 +2,7 @@
 PYTHON ?= python3
 WHEEL ?=
 ARGS ?=
-SERVERS = prometheus victoria-metrics nginx-light
+SERVERS = prometheus victoria-metrics nginx-light chromium chromium-driver
 BIN = .venv/bin
 export PYTHON
 

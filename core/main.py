@@ -17,6 +17,7 @@ from .setup import Setup
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Export what is missing, then apply retention.",
+    "status": "Say what the sink holds: coverage, holes, size.",
     "metrics": "List the metric catalogue, show rendered queries, lint definitions.",
     "plugins": "List the plugins: kind, name, distribution, version, file.",
     "prune": "Delete what is older than the retention.",

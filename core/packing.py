@@ -52,6 +52,8 @@ class Packing:
 
     def keep(self) -> None:
         """End the part that is open: what is packed so far stays."""
+        if self._length == self._kept[2]:
+            return  # nothing to keep: an object without a line is always the same few bytes
         self._file.write(self._part.flush(isal_zlib.Z_FULL_FLUSH))
         self._part = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
         self._kept = (self._file.tell(), self._crc, self._length)

@@ -22,7 +22,7 @@ class _Silent:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Progress]:
+def progress(total: int, doing: str = "exporting") -> Iterator[Progress]:
     """Show a bar on standard error where that is a terminal; the log's lines scroll above it."""
     if not sys.stderr.isatty() or total == 0:
         yield _Silent()
@@ -50,7 +50,7 @@ def progress(total: int) -> Iterator[Progress]:
         transient=True,
     )
     with bars:
-        bar = bars.add_task("exporting", total=total)
+        bar = bars.add_task(doing, total=total)
 
         class _Shown:
             def advance(self, text: str) -> None:

@@ -1,0 +1,202 @@
+"""`promferry status --html` in a real Chromium: rendered, quiet, accessible, the same numbers."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import axe_core_python
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
+
+from promferry.core.intervals import Intervals
+from promferry.core.state import Failure, MetricState, State
+from promferry.core.status.coverage import coverage
+from promferry.core.status.document import document
+from promferry.core.status.holdings import Held
+from promferry.core.status.page import render
+from promferry.core.windows import DAY, Grid
+from tests.servers.process import program
+from tests.status.conftest import Staged
+
+T0 = 1761868800
+HOUR = 3600
+WIDTHS = [(1400, 1000), (420, 900)]
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Give a browser without a screen that speaks to nobody."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium")
+    for argument in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(program("chromedriver"))
+    browser = webdriver.Chrome(options, service)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def page(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the page of the staged export."""
+    path = tmp_path_factory.mktemp("page") / "status.html"
+    said = staged.status("--html", str(path))
+    assert said.status == 1, said.text
+    assert str(path) in said.out
+    return path
+
+
+def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
+    """Return what the browser has logged since it was asked last."""
+    found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
+    return found
+
+
+def text(browser: webdriver.Chrome, selector: str) -> str:
+    found: str = browser.execute_script(
+        "return document.querySelector(arguments[0]).textContent", selector
+    )
+    return found
+
+
+@pytest.mark.parametrize("size", WIDTHS, ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_rendered_without_a_complaint(
+    size: tuple[int, int], scheme: str, chromium: webdriver.Chrome, page: Path
+) -> None:
+    """No console message, no request but itself, not wider than the window, no serious fault."""
+    chromium.set_window_size(*size)
+    chromium.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    logged(chromium, "performance")
+    logged(chromium, "browser")
+    chromium.get(page.as_uri())
+    assert logged(chromium, "browser") == []
+    messages = [json.loads(each["message"])["message"] for each in logged(chromium, "performance")]
+    asked = {
+        each["params"]["request"]["url"]
+        for each in messages
+        if each["method"] == "Network.requestWillBeSent"
+    }
+    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
+    width = chromium.execute_script("return document.documentElement.scrollWidth")
+    assert width <= chromium.execute_script("return window.innerWidth")
+    chromium.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    chromium.execute_script(AXE)
+    faults: list[Any] = chromium.execute_async_script(
+        "const done = arguments[0]; axe.run().then(found => done(found.violations))"
+    )
+    told = [(each["id"], each["impact"], each["nodes"][0]["html"][:120]) for each in faults]
+    assert [each for each in told if each[1] in ("serious", "critical")] == []
+
+
+def test_the_numbers_are_those_of_the_document(
+    chromium: webdriver.Chrome, page: Path, staged: Staged
+) -> None:
+    told = json.loads(staged.status("--json").out)
+    chromium.get(page.as_uri())
+    for name in ("objects", "holes", "lost", "empty"):
+        assert int(text(chromium, f"#{name}")) == told["totals"][name]
+    rows: list[list[str]] = chromium.execute_script(
+        "return [...document.querySelectorAll('#metrics tbody tr')]"
+        ".map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    assert [[row[0], row[3], row[4], row[5], row[6]] for row in rows] == [
+        [each["name"], str(each["windows"]), str(each["empty"]),
+         str(len(each["holes"]) + len(each["lost"])), str(each["objects"])]
+        for each in told["metrics"]
+    ]  # fmt: skip
+    gaps: list[list[str]] = chromium.execute_script(
+        "return [...document.querySelectorAll('#gaps tbody tr')]"
+        ".map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    assert {(row[0], row[1], row[3]) for row in gaps} == {
+        ("cpu_usage", told["metrics"][0]["holes"][0]["start"], "missing"),
+        ("pod_info", told["metrics"][2]["lost"][0]["start"], "lost"),
+    }
+    cells = chromium.execute_script(
+        "return [...document.querySelectorAll('#map td.hole, #map td.lost')]"
+        ".map(cell => cell.getAttribute('aria-label'))"
+    )
+    assert len(cells) == 2
+    assert any("1 h missing" in cell for cell in cells)
+    assert any("1 h gone from the sink" in cell for cell in cells)
+
+
+def test_the_arrow_keys_walk_the_map_and_say_where_they_are(
+    chromium: webdriver.Chrome, page: Path
+) -> None:
+    chromium.get(page.as_uri())
+    chromium.execute_script("document.querySelector('#map td[tabindex=\"0\"]').focus()")
+    assert text(chromium, "#told").startswith("cpu_usage, 2025-10-31")
+    for key, said in ((Keys.ARROW_RIGHT, "cpu_usage, 2025-11-01"),
+                      (Keys.ARROW_DOWN, "nothing_there, 2025-11-01"),
+                      (Keys.ARROW_LEFT, "nothing_there, 2025-10-31"),
+                      (Keys.ARROW_LEFT, "nothing_there, 2025-10-31")):  # fmt: skip
+        chromium.switch_to.active_element.send_keys(key)
+        assert text(chromium, "#told").startswith(said)
+    assert (
+        chromium.execute_script(
+            "return document.querySelectorAll('#map td[tabindex=\"0\"]').length"
+        )
+        == 1
+    )
+
+
+def large() -> dict[str, Any]:
+    """Return the status of 50 metrics over 90 days, holes and hostile errors sprinkled in."""
+    chance = random.Random(3)
+    end = T0 + 90 * DAY
+    metrics, held = {}, {}
+    for number in range(50):
+        spans, failed = Intervals.of([(T0, end)]), {}
+        for _ in range(3):
+            start = T0 + chance.randrange(90 * 24) * HOUR
+            spans = spans.remove(start, start + HOUR)
+            failed[start] = Failure(start + HOUR, "</td><script>alert(1)</script>", T0)
+        name = f"metric_{number:02}"
+        metrics[name] = MetricState(T0, spans, failed)
+        held[name] = {at: Held(chance.randint(100, 9999), is_empty=False)
+                      for at in range(T0, end, HOUR) if at not in failed}  # fmt: skip
+    state = State(metrics, Grid(((0, HOUR),)))
+    found = coverage(state, held, 0)
+    return document(found, state, cluster="prod", place="s3://b/k8s/prod", now=end + 300)
+
+
+def test_fifty_metrics_by_ninety_days_stay_small_and_show_every_hole(
+    chromium: webdriver.Chrome, tmp_path: Path
+) -> None:
+    """And an error's text is text: no script of a server's ever runs."""
+    told = large()
+    path = tmp_path / "large.html"
+    path.write_text(render(told), "utf-8")
+    assert path.stat().st_size < 2_000_000
+    logged(chromium, "browser")
+    began = time.monotonic()
+    chromium.get(path.as_uri())
+    chromium.execute_script("return document.body.offsetHeight")
+    assert time.monotonic() - began < 20  # it is quick (a second or so); hanging is the fault
+    assert logged(chromium, "browser") == []
+    assert int(text(chromium, "#holes")) == told["totals"]["holes"]
+    marked = chromium.execute_script("return document.querySelectorAll('#map td.hole').length")
+    days = sum(
+        any(hour == "!" for hour in day["hours"])
+        for each in told["metrics"]
+        for day in each["days"]
+    )
+    assert marked == days
+    assert chromium.execute_script("return document.scripts.length") == 1
