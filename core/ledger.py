@@ -10,12 +10,16 @@ from . import layout
 from .clock import Clock
 from .errors import ConflictError, TryLaterError
 from .rebuild import rebuild
+from .retry import Retries, RetryPolicy
 from .sink import ABSENT, Sink
 from .state import Change, Ran, State, from_json, to_json
 
 log = logging.getLogger(__name__)
 
 _TRIES: Final = 20
+_MEANWHILE: Final = RetryPolicy(tries=5, first=0.02)
+_AT_THE_END: Final = RetryPolicy(tries=30, first=0.02, longest=1.0, patience=20.0)
+"""How often a put that another run came before is repeated; 20 s are within a pod's grace period"""
 
 
 class Ledger:
@@ -24,6 +28,8 @@ class Ledger:
     Saving reads what is stored now, applies what this run has changed, and puts the result on the
     condition that nobody else has put meanwhile. Where the store has no conditions, a change of
     ours that another run overwrote is seen at the next save, and `close()` looks once more.
+    Where many runs write one state, what a run records may gather and be saved together: a shard
+    that is slower than the others would otherwise wait for its turn window by window.
     """
 
     def __init__(self, sink: Sink, cluster: str, clock: Clock, time_frame: int) -> None:
@@ -54,10 +60,10 @@ class Ledger:
         self.state = found or State()
 
     def record(self, *changes: Change) -> None:
-        """Apply changes and save them."""
+        """Apply changes and save them, or with the next that is recorded if others are faster."""
         self._changes.extend(changes)
         self._pending += len(changes)
-        self._save()
+        self._save(_MEANWHILE)
 
     def note(self, *changes: Change) -> None:
         """Apply changes; they are saved with the next that is recorded."""
@@ -67,10 +73,16 @@ class Ledger:
             self.state = change.apply(self.state)
 
     def close(self) -> None:
-        """Make sure that what this run recorded is what the store holds."""
+        """Make sure that what this run recorded is what the store holds.
+
+        Raises `TryLaterError` where other runs write the state without a pause.
+        """
         for _ in range(_TRIES):
-            if self._pending:
-                self._save()
+            if self._pending and not self._save(_AT_THE_END):
+                raise TryLaterError(
+                    f"{self.place} could not be saved: other runs kept writing it; the next run"
+                    " exports again what it does not say"
+                )
             if not self._changes or self._holds_ours():
                 return
             self._pending = len(self._changes)
@@ -88,21 +100,22 @@ class Ledger:
                 replayed = change.apply(replayed)
         return replayed == found
 
-    def _save(self) -> None:
-        for _ in range(_TRIES):
+    def _save(self, policy: RetryPolicy) -> bool:
+        """Put what is stored with our changes applied; return whether no other run was faster."""
+        retries = Retries(policy, self._clock)
+        while True:
             found, version = self._read()
-            state = self._replay(found)
-            text = to_json(state, self._cluster, self._clock.now())
+            self.state = self._replay(found)
+            text = to_json(self.state, self._cluster, self._clock.now())
             try:
                 self._sink.put(self._key, io.BytesIO(text), if_version=version)
             except ConflictError:
                 self._written = None
-                continue
-            self.state, self._written, self._pending = state, text, 0
-            return
-        raise TryLaterError(
-            f"{self.place} could not be saved: other runs kept writing it; the next run will"
-        )
+                if not retries.wait():
+                    return False
+            else:
+                self._written, self._pending = text, 0
+                return True
 
     def _replay(self, found: State | None) -> State:
         state = found if found is not None else State()

@@ -35,7 +35,8 @@ def command(setup: Setup, *, dry_run: bool) -> int:
             ledger = Ledger(sink, cluster, setup.clock, windows.time_frame)
             ledger.load()
             if any(each.since < before for each in ledger.state.metrics.values()):
-                ledger.record(Forgotten(before))
+                ledger.note(Forgotten(before))
+                ledger.close()
     for line in pruned.failed:
         click.echo(f"promferry: {line}; the next run retries it", err=True)
     verb = "would be deleted" if dry_run else "deleted"

@@ -134,9 +134,11 @@ class LocalSink:
                 file = spare.open("xb")
             except FileNotFoundError:  # another run has just removed the empty folder
                 continue
-            break
-        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                break
+            file.close()  # another run has just swept it away, before it was locked
+        with file:
             try:
                 yield spare, file
             finally:

@@ -216,8 +216,23 @@ def test_a_save_that_never_gets_through_is_bounded() -> None:
         sink.objects[key] = to_json(State(last_run={"number": random.random()}), "prod", T0)
 
     sink.before_put = contend
+    made.record(Began("a", T0))
     with pytest.raises(TryLaterError, match="other runs kept writing it"):
-        made.record(Began("a", T0))
+        made.close()
+
+
+def test_what_could_not_be_saved_for_others_is_saved_with_the_next() -> None:
+    sink = MemorySink()
+    made = ledger(sink)
+
+    def contend(key: str) -> None:
+        sink.objects[key] = to_json(State(last_run={"number": random.random()}), "prod", T0)
+
+    sink.before_put = contend
+    made.record(exported("a", 0))
+    sink.before_put = lambda _: None
+    made.record(exported("a", 1))
+    assert spans(sink, "a") == [(0, 2)]
 
 
 def test_the_last_word_of_a_run_is_in_the_state() -> None:
