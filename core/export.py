@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import BinaryIO, Final
 
 import attrs
 
@@ -12,14 +12,16 @@ from . import layout
 from .catalogue import Metric
 from .clock import Clock
 from .errors import TryLaterError, UnavailableError
+from .forgetting import look
 from .pace import Pace
-from .packing import Packing
+from .packing import Packing, unpack
 from .prometheus.client import MOST_POINTS, Client, Query
 from .prometheus.errors import BrokenAnswerError, TooMuchError
 from .prometheus.framing import Counts
 from .retry import Retries, RetryPolicy
 from .sink import Sink
 from .stop import Stop
+from .times import iso
 from .windows import Window, halves, pieces
 
 log = logging.getLogger(__name__)
@@ -29,12 +31,16 @@ _LARGEST_OBJECT: Final = 5 << 30
 
 @attrs.frozen
 class Task:
-    """A window of a metric to be exported up to `until`; `known` is how far it is recorded."""
+    """A window of a metric to be exported up to `until`; `known` is how far it is recorded.
+
+    `again` says that a person asked for it, recorded or not.
+    """
 
     metric: Metric
     window: Window
     until: int
     known: int
+    again: bool = False
 
 
 @attrs.frozen
@@ -85,12 +91,13 @@ class Exporter:
         total = Counts()
         try:
             with Packing() as packing:
-                self._collect(task, packing, total)
+                self._collect(task, task.window.start, packing, total)
                 body, size = packing.finish()
-                if size > _LARGEST_OBJECT:
-                    raise TryLaterError(f"{key}: {size} bytes are more than one object may hold")
-                with self._stop.breakable():  # a put is atomic: broken off, the window is repeated
-                    self._sink.put(key, body)
+                kept = self._forgotten(task, key, body)
+                if kept is None:
+                    self._put(key, body, size)
+            if kept is not None:
+                size = self._prolong(task, key, kept, total)
         except OSError as error:
             raise UnavailableError(
                 f"{key}: the temporary folder can't hold the answer: {error.strerror or error};"
@@ -99,11 +106,56 @@ class Exporter:
         seconds = self._clock.monotonic() - began
         return Written(key, total.series, total.samples, size, seconds)
 
-    def _collect(self, task: Task, packing: Packing, total: Counts) -> None:
-        """Fill `packing` with every series of the window, piece by piece."""
+    def _put(self, key: str, body: BinaryIO, size: int) -> None:
+        if size > _LARGEST_OBJECT:
+            raise TryLaterError(f"{key}: {size} bytes are more than one object may hold")
+        with self._stop.breakable():  # a put is atomic: broken off, the window is repeated
+            self._sink.put(key, body)
+
+    def _forgotten(self, task: Task, key: str, body: BinaryIO) -> int | None:
+        """Return up to when the stored object is kept, where the server gives less than it holds.
+
+        A window that a person asked for again may shrink (its definition was mended, say), but not
+        to nothing.
+        """
+        if task.known <= task.window.start or (blob := self._sink.get(key)) is None:
+            return None
+        with blob.body as stored:
+            held = look(stored, task.known)
+        given = look(body, task.known)
+        body.seek(0)
+        least = 1 if task.again else held.before
+        if given.before >= least or not held.before:
+            return None
+        step = task.metric.step  # a run that was killed may have stored more than it recorded
+        return max(task.known, int(held.last) + step)
+
+    def _prolong(self, task: Task, key: str, kept: int, total: Counts) -> int:
+        """Write what is stored of the window, and what the server gives from `kept` on."""
+        log.warning(
+            "%s: the server has forgotten samples of before %s; what is stored is kept",
+            self._sink.locate(key),
+            iso(task.known),
+        )
+        blob = self._sink.get(key)
+        assert blob is not None
+        total.series = total.samples = 0
+        with Packing() as packing:
+            with blob.body as stored:
+                for line in unpack(stored):
+                    packing.write(line + b"\n")
+            packing.keep()
+            if task.until > kept:
+                self._collect(task, kept, packing, total)
+            body, size = packing.finish()
+            self._put(key, body, size)
+        return size
+
+    def _collect(self, task: Task, begin: int, packing: Packing, total: Counts) -> None:
+        """Fill `packing` with every series of the window from `begin` on, piece by piece."""
         metric, step = task.metric, task.metric.step
         span = min(self._span.get(metric.name, self._time_frame), MOST_POINTS * step)
-        todo = list(pieces(task.window.start, task.until, span, step))[::-1]
+        todo = list(pieces(begin, task.until, span, step))[::-1]
         while todo:
             query = Query(metric.query, *todo.pop(), step)
             todo.extend(reversed(self._piece(metric.name, query, packing, total)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import struct
 import tempfile
+import zlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, BinaryIO, Final, Self, cast
 
@@ -16,6 +18,7 @@ from isal import isal_zlib
 
 _LEVEL: Final = 1
 _IN_MEMORY: Final = 4 << 20
+_CHUNK: Final = 1 << 16
 _HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _CLOSED: Final = b"\x03\x00"  # an empty last block
 
@@ -73,3 +76,15 @@ class Packing:
         size = self._file.tell()
         self._file.seek(0)
         return cast("BinaryIO", self._file), size
+
+
+def unpack(body: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a gzip file, without their ends, in flat memory.
+
+    Raises `zlib.error` where it is damaged; a file cut short just ends.
+    """
+    decoder = zlib.decompressobj(wbits=31)
+    rest = b""
+    while chunk := body.read(_CHUNK):
+        *lines, rest = (rest + decoder.decompress(chunk)).split(b"\n")
+        yield from lines

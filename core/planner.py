@@ -72,7 +72,10 @@ def again(
         and (task := _task(metric, window, state.metrics.get(metric.name), within.newest))
         is not None
     ]
-    return sorted(tasks, key=lambda task: (task.window, task.metric.name))
+    return sorted(
+        (attrs.evolve(task, again=True) for task in tasks),
+        key=lambda task: (task.window, task.metric.name),
+    )
 
 
 def _is_newest(window: Window, state: State, within: Horizon) -> bool:

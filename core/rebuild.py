@@ -5,19 +5,17 @@ from __future__ import annotations
 import logging
 import zlib
 from collections import defaultdict
-from typing import Final
 
 import msgspec
 
 from .contents import days, objects
 from .intervals import Intervals
+from .packing import unpack
 from .sink import Sink
 from .state import MetricState, State
 from .windows import Grid, midnight
 
 log = logging.getLogger(__name__)
-
-_CHUNK: Final = 1 << 18
 
 
 class _Series(msgspec.Struct):
@@ -67,16 +65,12 @@ def _until(sink: Sink, key: str, start: int, end: int) -> int:
     if blob is None:
         return start
     last = float(start) - 1
-    decoder = zlib.decompressobj(wbits=31)
-    rest = b""
     try:
         with blob.body as body:
-            while chunk := body.read(_CHUNK):
-                *lines, rest = (rest + decoder.decompress(chunk)).split(b"\n")
-                for line in lines:
-                    values = msgspec.json.decode(line, type=_Series).values
-                    if values:
-                        last = max(last, values[-1][0])
+            for line in unpack(body):
+                values = msgspec.json.decode(line, type=_Series).values
+                if values:
+                    last = max(last, values[-1][0])
     except (zlib.error, msgspec.DecodeError):
         return start
     return min(end, max(start, int(last) + 1))
