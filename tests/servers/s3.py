@@ -128,7 +128,7 @@ class Ministack(Store):
 
     def make_writer(self, bucket: str, prefix: str = "k8s/prometheus") -> Credentials:
         """Create a user whose rights are exactly the writer's policy, and return the keys."""
-        return self._make_user(writer_policy(bucket, prefix))
+        return self.make_user(writer_policy(bucket, prefix))
 
     def make_role(
         self, bucket: str, prefix: str = "k8s/prometheus", external_id: str = "our-external-id"
@@ -150,9 +150,10 @@ class Ministack(Store):
         )  # fmt: skip
         iam.close()
         may_assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}
-        return Role(arn, external_id, self._make_user(_policy(may_assume)))
+        return Role(arn, external_id, self.make_user(_policy(may_assume)))
 
-    def _make_user(self, policy: dict[str, Any]) -> Credentials:
+    def make_user(self, policy: dict[str, Any]) -> Credentials:
+        """Create a user with these rights and no other, and return the keys."""
         name = f"user-{uuid.uuid4().hex[:8]}"
         iam = self.client("iam")
         iam.create_user(UserName=name)
