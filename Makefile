@@ -2,7 +2,7 @@
 PYTHON ?= python3
 WHEEL ?=
 ARGS ?=
-SERVERS = prometheus victoria-metrics nginx-light chromium chromium-driver
+SERVERS = prometheus victoria-metrics nginx-light chromium chromium-driver prometheus-pushgateway prometheus-node-exporter
 BIN = .venv/bin
 export PYTHON
 
