@@ -59,7 +59,8 @@ def test_the_file_is_replaced_readable_and_keeps_the_last_success(tmp_path: Path
 def test_a_gateway_shows_the_outcome_and_keeps_the_last_success(tmp_path: Path) -> None:
     gateway = Process(
         "pushgateway",
-        lambda port: [program("prometheus-pushgateway"), f"--web.listen-address=127.0.0.1:{port}"],
+        lambda port: [program("prometheus-pushgateway"), f"--web.listen-address=127.0.0.1:{port}",
+                      f"--persistence.file={tmp_path}/pushed"],  # Debian's keeps one for all
         folder=tmp_path, ready="/-/ready",
     )  # fmt: skip
     gateway.start()
