@@ -57,14 +57,16 @@ class Answer:
 class Relay:
     """Passes each request on to `upstream` (`http://host:port`) and its answer back.
 
-    A thread a connection. `seen` holds every request in order. Heirs override `handle`.
+    A thread a connection. `seen` holds every request in order. Heirs override `handle`. Give `host`
+    and `port` where the address matters.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, host: str = "127.0.0.1", port: int = 0) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.seen: list[Request] = []
-        self.port = 0
+        self.host = host
+        self.port = port
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -74,7 +76,7 @@ class Relay:
     @property
     def url(self) -> str:
         """The relay's own address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Listen; the first time on a free port, later on the same."""
@@ -95,7 +97,7 @@ class Relay:
 
     def listen(self) -> None:
         """Accept connections from now on."""
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        listener = socket.create_server((self.host, self.port), backlog=64)
         self.port = listener.getsockname()[1]
         self._listener = listener
         self._spawn(self._accept, listener)
