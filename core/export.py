@@ -14,7 +14,7 @@ from .clock import Clock
 from .errors import TryLaterError, UnavailableError
 from .forgetting import look
 from .pace import Pace
-from .packing import Packing, unpack
+from .packing import Packing, SpoolError, unpack
 from .prometheus.client import MOST_POINTS, Client, Query
 from .prometheus.errors import BrokenAnswerError, TooMuchError
 from .prometheus.framing import Counts
@@ -89,20 +89,14 @@ class Exporter:
         began = self._clock.monotonic()
         key = layout.key(self._cluster, task.metric.name, task.window.start)
         total = Counts()
-        try:
-            with Packing() as packing:
-                self._collect(task, task.window.start, packing, total)
-                body, size = packing.finish()
-                kept = self._forgotten(task, key, body)
-                if kept is None:
-                    self._put(key, body, size)
-            if kept is not None:
-                size = self._prolong(task, key, kept, total)
-        except OSError as error:
-            raise UnavailableError(
-                f"{key}: the temporary folder can't hold the answer: {error.strerror or error};"
-                " free some space, or set TMPDIR to a larger one"
-            ) from error
+        with Packing() as packing:
+            self._collect(task, task.window.start, packing, total)
+            body, size = packing.finish()
+            kept = self._forgotten(task, key, body)
+            if kept is None:
+                self._put(key, body, size)
+        if kept is not None:
+            size = self._prolong(task, key, kept, total)
         seconds = self._clock.monotonic() - began
         return Written(key, total.series, total.samples, size, seconds)
 
@@ -177,6 +171,8 @@ class Exporter:
             except BrokenAnswerError as error:
                 packing.roll_back()
                 failure = error
+            except SpoolError as error:
+                raise SpoolError(f"{name}: {error}") from error
             except UnavailableError as error:
                 log.info("%s", error)
                 if not self._wait(retries, None):

@@ -16,11 +16,17 @@ from typing import IO, BinaryIO, Final, Self, cast
 
 from isal import isal_zlib
 
+from .errors import UnavailableError
+
 _LEVEL: Final = 1
 _IN_MEMORY: Final = 4 << 20
 _CHUNK: Final = 1 << 16
 _HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _CLOSED: Final = b"\x03\x00"  # an empty last block
+
+
+class SpoolError(UnavailableError):
+    """There is no room for an answer on its way to the sink."""
 
 
 class Packing:
@@ -51,13 +57,13 @@ class Packing:
         self._length += len(lines)
         packed = self._part.compress(lines)
         if packed:
-            self._file.write(packed)
+            self._store(packed)
 
     def keep(self) -> None:
         """End the part that is open: what is packed so far stays."""
         if self._length == self._kept[2]:
             return  # nothing to keep: an object without a line is always the same few bytes
-        self._file.write(self._part.flush(isal_zlib.Z_FULL_FLUSH))
+        self._store(self._part.flush(isal_zlib.Z_FULL_FLUSH))
         self._part = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
         self._kept = (self._file.tell(), self._crc, self._length)
 
@@ -72,10 +78,19 @@ class Packing:
         """Close the gzip stream; return it, rewound, and its size in bytes."""
         self.roll_back()
         trailer = struct.pack("<LL", self._crc & 0xFFFFFFFF, self._length & 0xFFFFFFFF)
-        self._file.write(_CLOSED + trailer)
+        self._store(_CLOSED + trailer)
         size = self._file.tell()
         self._file.seek(0)
         return cast("BinaryIO", self._file), size
+
+    def _store(self, packed: bytes) -> None:
+        try:
+            self._file.write(packed)
+        except OSError as error:
+            raise SpoolError(
+                f"the temporary folder {tempfile.gettempdir()} can't hold the answer:"
+                f" {error.strerror or error}; free some space, or set TMPDIR to a larger one"
+            ) from error
 
 
 def unpack(body: BinaryIO) -> Iterator[bytes]:

@@ -7,12 +7,12 @@ upload, and a 403 for an object may mean that it is not there; a listing of its 
 
 from __future__ import annotations
 
-import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, BinaryIO, Final
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, Final, cast
 
 import attrs
 
@@ -31,6 +31,9 @@ _CREDENTIALS: Final = {
 }  # fmt: skip
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 _CONFLICT: Final = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+_FETCHES: Final = 4
+_CHUNK: Final = 1 << 18
+_IN_MEMORY: Final = 4 << 20
 _UNKNOWN_CONDITION: Final = {"501", "NotImplemented"}
 
 
@@ -73,30 +76,47 @@ class S3Sink:
         begin = body.tell()
         try:
             with self._said("s3:PutObject", key):
-                self._client.put_object(
+                answer = self._client.put_object(
                     Bucket=self._bucket, Key=self._prefix + key, Body=body, **condition
                 )
+                _check_s3(answer)
         except _UnknownConditionError:
             self._conditions = False
             body.seek(begin)
             self.put(key, body)
 
     def get(self, key: str) -> Blob | None:
-        """Return the object; where the answer is 403, a listing tells whether it is there."""
-        from botocore.exceptions import ClientError
+        """Return the object; where the answer is 403, a listing tells whether it is there.
+
+        The body is fetched whole, so that a connection that breaks off half-way is tried again
+        here: the SDK repeats a request only until the answer's headers are there.
+        """
+        from botocore.exceptions import BotoCoreError
 
         with self._said("s3:GetObject", key):
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            except ClientError as error:
-                code = _code(error)
-                if code in _GONE:
+            for tries_left in range(_FETCHES - 1, -1, -1):
+                answer = self._answer(key)
+                if answer is None:
                     return None
-                if code in _DENIED and not self._is_listed(key):
-                    return None
-                raise
-        body = _Body(answer["Body"], lambda: self._said("s3:GetObject", key))
-        return Blob(io.BufferedReader(body, 1 << 16), answer["ETag"])
+                _check_s3(answer)
+                try:
+                    return Blob(_whole(answer["Body"]), answer["ETag"])
+                except (BotoCoreError, OSError):
+                    if not tries_left:
+                        raise
+        raise AssertionError
+
+    def _answer(self, key: str) -> Any:
+        """Return the answer with its body unread; None where there is no such object."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        except ClientError as error:
+            code = _code(error)
+            if code in _GONE or (code in _DENIED and not self._is_listed(key)):
+                return None
+            raise
 
     def list(self, folder: str) -> Iterable[Entry]:
         """List one level, page by page."""
@@ -197,28 +217,27 @@ class _UnknownConditionError(Exception):
     """The store does not know conditional puts."""
 
 
-class _Body(io.RawIOBase):
-    """An object's body whose errors while it is read are those of the sink."""
+def _check_s3(answer: Any) -> None:
+    """Raise where an answer of success is not S3's: a sign-in page of a proxy, say."""
+    if not answer.get("ETag"):
+        raise OSError(
+            "the answer has no ETag, so it is not from S3; is there a proxy between, or"
+            " AWS_ENDPOINT_URL_S3 wrong?"
+        )
 
-    def __init__(self, body: Any, said: Callable[[], AbstractContextManager[None]]) -> None:
-        self._body = body
-        self._said = said
 
-    def readable(self) -> bool:
-        """Say that it is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read the next bytes; 0 at the end."""
-        with self._said():
-            chunk = self._body.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._body.close()
-        super().close()
+def _whole(body: Any) -> BinaryIO:
+    """Read a body to its end into memory, or the temporary folder where it is large."""
+    fetched: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+    try:
+        with body:
+            for chunk in body.iter_chunks(_CHUNK):
+                fetched.write(chunk)
+    except BaseException:
+        fetched.close()
+        raise
+    fetched.seek(0)
+    return cast("BinaryIO", fetched)
 
 
 def _code(error: Any) -> str:

@@ -82,7 +82,7 @@ def main() -> int:
             local = proof.environ(server.port, SINK="local", LOCAL_DIR=str(folder / "reference"))
             assert proof.finished(moment, local)[0] == 0
             reference = proof.local_objects(folder / "reference" / "k8s/prometheus")
-            settings, objects, clear = _sink(given.sink, server.port, into, moto)
+            settings, objects, clear = sink_of(given.sink, server.port, into, moto)
             started = time.monotonic()
             whole = survive(
                 moment,
@@ -100,9 +100,10 @@ def main() -> int:
     return 0
 
 
-def _sink(
+def sink_of(
     kind: str, port: int, into: Path, moto: Moto
 ) -> tuple[dict[str, str], Objects, Callable[[], None]]:
+    """Return the settings of a job into that sink, what shows its objects, what clears them."""
     if kind == "local":
         return (
             proof.environ(port, SINK="local", LOCAL_DIR=str(into)),
