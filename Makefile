@@ -36,7 +36,7 @@ bench: .venv/.dev servers ## the benchmarks of docs/performance.md
 image: ## the container image, with docker, podman or buildah
 	deploy/image/build $(ARGS)
 
-test-image: .venv/.dev ## the image built without a daemon or a registry, and the job run inside
+test-image: .venv/.dev .venv/servers/moto/.ready ## the image built without a daemon or a registry, and the job run inside
 	PYTHON=$(BIN)/python tests/image/run $(ARGS)
 
 build: .venv/.dev ## wheel and source distribution into dist/
