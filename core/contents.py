@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import attrs
 
@@ -32,11 +32,13 @@ def days(sink: Sink, cluster: str) -> Iterator[tuple[int, str]]:
                 yield day, f"{cluster}/{month_folder.name}/{day_folder.name}"
 
 
-def objects(sink: Sink, day: int, folder: str) -> Iterator[Stored]:
-    """Yield each object of ours in a day's folder, one listing a metric."""
+def objects(
+    sink: Sink, day: int, folder: str, metrics: Collection[str] | None = None
+) -> Iterator[Stored]:
+    """Yield each object of ours in a day's folder, of these metrics only; one listing a metric."""
     for metric_folder in sink.list(folder):
         metric = layout.metric_of(metric_folder.name) if metric_folder.is_folder else None
-        if metric is None:
+        if metric is None or (metrics is not None and metric not in metrics):
             continue
         inner = f"{folder}/{metric_folder.name}"
         for entry in sink.list(inner):

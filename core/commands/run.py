@@ -15,31 +15,10 @@ from ..job import Run, Wish, gather
 from ..logs import configure
 from ..settings import DAY, LogSettings, without_pod_name
 from ..setup import Setup
-from ..times import iso, parse
+from ..times import iso
+from .moment import Moment
 
 log = logging.getLogger(__name__)
-
-
-class Moment(click.ParamType[int]):
-    """A date or an ISO 8601 time, UTC; becomes Unix seconds."""
-
-    name = "DATE|TIME"
-
-    def __init__(self, *, is_end: bool = False) -> None:
-        self._is_end = is_end
-
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Parse it; as an end, a date means the end of that day."""
-        if isinstance(value, int):
-            return value
-        try:
-            moment = parse(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a date (2025-10-01) nor an ISO 8601 time", param, ctx)
-        date_only = len(value) <= len("2025-10-01")
-        return moment + DAY if self._is_end and date_only else moment
 
 
 @click.command(
