@@ -58,12 +58,14 @@ class SinkPlugin:
 class AuthContext:
     """What the core knows and an auth method may need.
 
-    `url` is the base address of the Prometheus API; `aws` comes from a method that gives AWS
-    credentials (such as assume-role), where one is in use.
+    `url` is the base address of the Prometheus API; `now` tells the time in Unix seconds, for
+    credentials that end; `aws` comes from a method that gives AWS credentials (such as
+    assume-role), where one is in use.
     """
 
     cluster: str
     url: str
+    now: Callable[[], float]
     aws: AwsSession | None = None
 
 

@@ -151,7 +151,9 @@ class Run:
             return self._finish(ledger, pace, Exit.INCOMPLETE if incomplete else Exit.DONE)
 
     def _authenticate(self) -> Authentication:
-        return self._job.auth.open(cluster=self._cluster, url=self._job.server.url)
+        return self._job.auth.open(
+            cluster=self._cluster, url=self._job.server.url, now=self._clock.now
+        )
 
     def _open_sink(self, authentication: Authentication) -> Sink:
         return self._job.sink.open(self._cluster, authentication.aws)

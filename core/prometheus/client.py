@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, RejectedError, TryLaterError, Unavailab
 from ..windows import last_sample
 from .errors import BrokenAnswerError, TooMuchError
 from .framing import Counts, Framing
+from .scrub import scrubbed
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ _RESOLUTION: Final = re.compile(
     r"exceeded maximum resolution|maximum of [\d,]+ point", re.IGNORECASE
 )
 _PARSE: Final = re.compile(r"pars(e|ing)\b|unknown function|unsupported function", re.IGNORECASE)
+_WANTS_TLS: Final = re.compile(  # Go, nginx
+    r"HTTP request to an HTTPS server|sent to HTTPS port|SSL certificate", re.IGNORECASE
+)
 _PARTIAL: Final = re.compile(
     r"partial|no store ?apis? matched|receive series from|fetch series|rpc error|remote.?read"
     r"|unavailable|connection (refused|reset)|deadline exceeded|store .*(missing|down)",
@@ -117,7 +121,8 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise BrokenAnswerError(_reason(error)) from None
         if not isinstance(document, dict) or document.get("status") != "success":
-            raise BrokenAnswerError(f"the answer is no success: {str(document)[:200]}")
+            said = scrubbed(str(document), response)[:200]
+            raise BrokenAnswerError(f"the answer is no success: {said}")
         return document.get("data")
 
     def is_up(self) -> bool:
@@ -163,14 +168,19 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
 def _judge(response: requests.Response, server: Server) -> Exception:
     """Return the error that an answer with another status than 200 stands for."""
     code = response.status_code
-    kind, message = _error_of(response)
-    said = f"HTTP {code}: {message}" if message else f"HTTP {code}"
     if code in (401, 403):
         return server.refused(response)
+    kind, message = _error_of(response)
+    said = f"HTTP {code}: {message}" if message else f"HTTP {code}"
     if code == 404:  # noqa: PLR2004
         return ConfigurationError(
             f"{server.url} has no Prometheus API ({said}); set PATH_PREFIX, HOSTNAME and PORT to"
             " where /api/v1/query_range answers"
+        )
+    if code == 400 and _WANTS_TLS.search(message):  # noqa: PLR2004
+        return ConfigurationError(
+            f"{server.url} wants TLS ({said}); set SCHEME=https, and where it asks for a client"
+            " certificate PROMETHEUS_CLIENT_CERT_FILE and PROMETHEUS_CLIENT_KEY_FILE"
         )
     if code == 400 and not _RESOLUTION.search(message):  # noqa: PLR2004
         return RejectedError(f"the server rejects the query: {said}")
@@ -192,6 +202,7 @@ def _error_of(response: requests.Response) -> tuple[str, str]:
         text = response.raw.read(4096, decode_content=True).decode("utf-8", "replace")
     except (urllib3.exceptions.HTTPError, OSError):
         return "", ""
+    text = scrubbed(text, response)
     try:
         document = json.loads(text)
         kind, message = str(document["errorType"]), str(document["error"])

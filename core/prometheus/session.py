@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -21,6 +20,8 @@ from requests.auth import AuthBase
 from ..authentication import Authentication
 from ..errors import ConfigurationError, UnavailableError
 from ..settings import ServerSettings
+from .scrub import scrubbed
+from .tls import tls_error
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Session:
         self._authentication = authentication
         self._session = requests.Session()
         self._session.max_redirects = 0
-        self._certificate: tuple[float, ...] = ()
+        self._files: tuple[tuple[int, ...], ...] = ()
         gzip = server.accept_gzip == "true" or (
             server.accept_gzip == "auto" and server.scheme == "https"
         )
@@ -61,20 +62,19 @@ class Session:
                 "Accept-Encoding": "gzip" if gzip else "identity",
             }
         )
-        self._session.verify = True
-        if server.ca_file is not None:
-            self._session.verify = str(server.ca_file)
+        self._verify: bool | str = str(server.ca_file) if server.ca_file is not None else True
         if server.insecure_skip_verify:
-            self._session.verify = False
+            self._verify = False
             if server.scheme == "https":
                 log.warning(
                     "PROMETHEUS_INSECURE_SKIP_VERIFY is set: whoever answers for %s is believed",
                     server.hostname,
                 )
+        self._cert: tuple[str, str] | str | None = None
         if server.client_cert_file is not None:
             key = server.client_key_file
             cert = str(server.client_cert_file)
-            self._session.cert = (cert, str(key)) if key else cert
+            self._cert = (cert, str(key)) if key else cert
 
     def send(
         self, method: str, path: str, params: dict[str, str], *, timeout: float
@@ -103,11 +103,16 @@ class Session:
             said = response.raw.read(2048, decode_content=True).decode("utf-8", "replace")
         except (urllib3.exceptions.HTTPError, OSError):
             said = ""
-        said = re.sub(r"<[^>]*>", " ", said)
-        said = " ".join(self._scrubbed(said, response).split())[:200]
+        said = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", said, flags=re.DOTALL)
+        said = " ".join(scrubbed(said, response).split())[:200]
+        asked = response.headers.get("WWW-Authenticate", "").split(" ")[0]
         return ConfigurationError(
             f"{self.url} answers HTTP {response.status_code} to"
-            f" {self._authentication.description}" + (f": {said}" if said else "")
+            f" {self._authentication.description}"
+            + (f", it asks for {asked}" if asked.isalpha() else "")
+            + (f": {said}" if said else "")
+            + "; set the variables of the auth method that the server wants, or correct their"
+            " values"
         )
 
     def _request(
@@ -123,10 +128,13 @@ class Session:
                     timeout=(min(timeout, _CONNECT_TIMEOUT), timeout),
                     stream=True,
                     allow_redirects=False,
+                    # Given here, the environment's REQUESTS_CA_BUNDLE does not overrule it.
+                    verify=self._verify,
+                    cert=self._cert,
                     **given,  # type: ignore[arg-type]
                 )
         except requests.exceptions.SSLError as error:
-            raise self._tls(error) from None
+            raise tls_error(error, self._server) from None
         except requests.exceptions.InvalidHeader:
             raise ConfigurationError(
                 f"{self._authentication.description}: not all of its characters fit into a header"
@@ -140,6 +148,12 @@ class Session:
                 f"{self.url} can't be reached: no connection in"
                 f" {min(timeout, _CONNECT_TIMEOUT):g} s; check HOSTNAME, PORT and the"
                 " network policies between"
+            ) from None
+        except requests.exceptions.ProxyError as error:
+            line = " ".join(str(_innermost(error)).split()).rpartition(": ")[2]
+            raise UnavailableError(
+                f"{self.url} can't be reached through the proxy: {line}; check HTTP_PROXY,"
+                " HTTPS_PROXY and NO_PROXY"
             ) from None
         except requests.exceptions.ConnectionError as error:
             cause = error.args[0] if error.args else error
@@ -159,74 +173,48 @@ class Session:
 
     def _followed(self, url: str, target: str) -> str:
         """Return where a redirect leads, if that is the same origin."""
-        here, there = urlsplit(url), urlsplit(target)
-        if (here.scheme, here.hostname, _port(here)) == (
-            there.scheme,
-            there.hostname,
-            _port(there),
-        ):
+        try:
+            here, there = urlsplit(url), urlsplit(target)
+            port = _port(there)
+        except ValueError:
+            raise ConfigurationError(
+                f"{self.url} redirects to what is no address; check HOSTNAME and PORT"
+            ) from None
+        if (here.scheme, here.hostname, _port(here)) == (there.scheme, there.hostname, port):
             return target
-        prefix = there.path.partition("/api/v1")[0].rstrip("/")
+        origin = f"{there.scheme}://{there.netloc.rpartition('@')[2]}"
+        prefix, is_api, _ = there.path.partition("/api/v1")
+        if not is_api:
+            raise ConfigurationError(
+                f"{self.url} redirects to another origin, {origin}{there.path}, where no"
+                " credentials are sent to, and that is no API: a sign-in page, it seems; set"
+                f" SCHEME, HOSTNAME, PORT and PATH_PREFIX to where the API itself is (SCHEME="
+                f"{there.scheme} HOSTNAME={there.hostname} PORT={port}, if it is there), or"
+                " credentials that the server takes"
+            )
         raise ConfigurationError(
-            f"{self.url} redirects to another origin, where no credentials are sent to; if that is"
-            f" the right one set SCHEME={there.scheme} HOSTNAME={there.hostname}"
-            f" PORT={_port(there)}" + (f" PATH_PREFIX={prefix}" if prefix else "")
+            f"{self.url} redirects to another origin, {origin}, where no credentials are sent to;"
+            f" if that is the right one set SCHEME={there.scheme} HOSTNAME={there.hostname}"
+            f" PORT={port} PATH_PREFIX={prefix.rstrip('/') or repr('')}"
         )
 
     def _renew(self) -> None:
         """Begin with new connections where the certificate's files have changed."""
-        files = (
-            self._server.client_cert_file,
-            self._server.client_key_file,
-            self._server.ca_file,
-        )
-        stamps = tuple(file.stat().st_mtime_ns for file in files if file and file.exists())
-        if stamps != self._certificate:
-            self._certificate = stamps
+        server = self._server
+        files = []
+        for file in (server.client_cert_file, server.client_key_file, server.ca_file):
+            try:
+                found = file.stat() if file is not None else None
+            except OSError:  # gone for the moment in which it is replaced
+                return
+            if found is not None:
+                files.append((found.st_mtime_ns, found.st_ino, found.st_size))
+        if tuple(files) != self._files:
+            self._files = tuple(files)
             for adapter in self._session.adapters.values():
                 adapter.close()
             self._session.mount("https://", HTTPAdapter(pool_maxsize=1, max_retries=0))
             self._session.mount("http://", HTTPAdapter(pool_maxsize=1, max_retries=0))
-
-    def _tls(self, error: requests.exceptions.SSLError) -> ConfigurationError | UnavailableError:
-        line = " ".join(str(error).split())
-        found = re.search(r"certificate verify failed: ([^(\"']*)", line)
-        host = f"{self._server.hostname}:{self._server.port}"
-        if found and "match" in line.lower():
-            named = _names(self._server.hostname, self._server.port)
-            return ConfigurationError(
-                f"the certificate of {host} is not for {self._server.hostname!r}"
-                + (f" but for {', '.join(named)}" if named else "")
-                + "; set HOSTNAME to a name that the certificate has"
-            )
-        if found:
-            return ConfigurationError(
-                f"the certificate of {host} is not trusted: {found[1].strip()}; set"
-                " PROMETHEUS_CA_FILE to the authority that signed it"
-            )
-        if re.search(r"WRONG_VERSION|wrong version|record layer|HTTP_REQUEST", line):
-            return ConfigurationError(
-                f"{host} does not speak TLS; set SCHEME=http, or another PORT"
-            )
-        reason = re.search(r"\[SSL[^\]]*\] [^(\"']*", line)
-        told = reason[0].strip() if reason else line[:200]
-        return ConfigurationError(
-            f"no TLS connection to {host}: {told}; check SCHEME, PROMETHEUS_CA_FILE and the"
-            " PROMETHEUS_CLIENT_CERT_FILE"
-        )
-
-    def _scrubbed(self, said: str, response: requests.Response) -> str:
-        """Return what the server said without anything of what we sent as credentials."""
-        request = response.request
-        plain = {name.lower() for name in self._session.headers} | {"content-type", "host"}
-        for name, value in (request.headers or {}).items():
-            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            if name.lower() in plain or name.lower() in ("content-length", "x-scope-orgid"):
-                continue
-            for part in (text, *text.split()):
-                if len(part) > 3:  # noqa: PLR2004
-                    said = said.replace(part, "***")
-        return said
 
 
 def open_session(server: ServerSettings, authentication: Authentication) -> Session:
@@ -242,47 +230,11 @@ def _silent() -> Iterator[None]:
         yield
 
 
-def _port(parts: Any) -> int:
+def _port(parts: SplitResult) -> int:
     return int(parts.port or (443 if parts.scheme == "https" else 80))
 
 
-def _names(host: str, port: int) -> list[str]:
-    """Return the names in a server's certificate, asked for once more and not verified."""
-    return list(_asked_names(host.strip("[]"), port))
-
-
-def _asked_names(host: str, port: int) -> Iterator[str]:
-    try:
-        text = ssl.get_server_certificate((host, port), timeout=5)
-    except (OSError, ValueError):
-        return
-    der = ssl.PEM_cert_to_DER_cert(text)
-    yield from dict.fromkeys(_dns_names(der))
-
-
-def _dns_names(der: bytes) -> Iterator[str]:
-    """Yield the names of the extension subjectAltName (RFC 5280, 4.2.1.6): DNS and IP."""
-    at = der.find(b"\x06\x03\x55\x1d\x11")
-    if at < 0:
-        return
-    at = der.find(b"\x30", at + 5)
-    length, at = _length(der, at + 1)
-    end = at + length
-    while at < end:
-        tag = der[at]
-        size, at = _length(der, at + 1)
-        value = der[at : at + size]
-        if tag == 0x82:  # noqa: PLR2004 - dNSName
-            yield value.decode("ascii", "replace")
-        elif tag == 0x87 and size == 4:  # noqa: PLR2004 - iPAddress
-            yield ".".join(map(str, value))
-        at += size
-
-
-def _length(der: bytes, at: int) -> tuple[int, int]:
-    """Return a DER length and where the content begins."""
-    first = der[at]
-    if first < 0x80:  # noqa: PLR2004
-        return first, at + 1
-    count = first & 0x7F
-    return int.from_bytes(der[at + 1 : at + 1 + count]), at + 1 + count
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return error

@@ -8,6 +8,7 @@ import attrs
 
 from promferry.core.auth import Auth
 from promferry.core.environ import is_set, secret
+from promferry.core.errors import ConfigurationError
 from promferry.core.hooks import AuthContext, AuthMethod, hookimpl
 from promferry.core.secret import Secret
 from promferry.plugins.auth.headers import Headers
@@ -36,9 +37,16 @@ def _open(settings: BasicSettings, context: AuthContext) -> Auth:
     del context
 
     def make() -> dict[str, bytes]:
-        pair = f"{settings.username.reveal()}:{settings.password.reveal()}"
+        user = settings.username.reveal()
+        if ":" in user:
+            raise ConfigurationError(
+                f"{settings.username.variable}: a user name can't have a colon in Basic"
+                " authentication; does it hold the password too?"
+            )
+        pair = f"{user}:{settings.password.reveal()}"
         return {"Authorization": b"Basic " + base64.b64encode(pair.encode())}
 
+    make()  # what can't be sent is told before the first query
     return Auth(
         f"user name and password from {settings.username.variable} and"
         f" {settings.password.variable}",

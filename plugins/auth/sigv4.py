@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,17 +12,33 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from promferry.core.auth import Auth, AwsSession
-from promferry.core.errors import ConfigurationError
+from promferry.core.environ import var
+from promferry.core.errors import ConfigurationError, KnownError, UnavailableError
 from promferry.core.hooks import AuthContext, AuthMethod, hookimpl
 
-_HOST = re.compile(r"aps-workspaces(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)(?:\.cn)?")
-_SERVICE = "aps"
-_UNSIGNED = frozenset({"connection", "accept-encoding", "user-agent", "accept", "expect"})
+_HOST: Final = re.compile(
+    r"(?:vpce-[a-z0-9-]+\.)?aps-workspaces(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?"
+    r"(?:amazonaws\.com|api\.aws)(?:\.cn)?"
+)
+_SERVICE: Final = "aps"
+# What a proxy on the way may change is not signed.
+_UNSIGNED: Final = frozenset(
+    {"connection", "accept-encoding", "user-agent", "accept", "expect", "content-length"}
+)
+_NO_KEYS: Final = (
+    "there are no AWS credentials to sign with; give the pod a role, or set AWS_ACCESS_KEY_ID and"
+    " AWS_SECRET_ACCESS_KEY"
+)
 
 
 @attrs.frozen
 class SigV4Settings:
-    """Its settings are the AWS SDK's own."""
+    """The region to sign for, where the host name does not say it."""
+
+    region: str | None = var(
+        "AWS_REGION", str, default=None, accepts="a region such as eu-west-1",
+        help="The workspace's region, where the host name does not say it.",
+    )  # fmt: skip
 
 
 class SigV4(AuthBase):
@@ -41,8 +56,13 @@ class SigV4(AuthBase):
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
+        # A blank is `+` in a form but %20 in what is signed; AWS reads the latter in both.
+        path, mark, query = str(request.url).partition("?")
+        request.url = path + mark + query.replace("+", "%20")
         headers = {
-            name: value for name, value in request.headers.items() if name.lower() not in _UNSIGNED
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in request.headers.items()
+            if name.lower() not in _UNSIGNED
         }
         body = request.body or b""
         signed = AWSRequest(
@@ -58,40 +78,52 @@ class SigV4(AuthBase):
         return request
 
     def _keys(self) -> Any:
-        from botocore.exceptions import BotoCoreError
+        """Return keys that belong together: the SDK may renew them between two looks."""
+        import botocore.session
+        from botocore import exceptions as sdk
 
-        if self._credentials is None:
-            import botocore.session
-
-            session = self._aws() if self._aws is not None else botocore.session.get_session()
-            try:
-                self._credentials = session.get_credentials()
-            except BotoCoreError as error:
-                raise ConfigurationError(f"no AWS credentials for SigV4: {error}") from None
+        try:
             if self._credentials is None:
-                raise ConfigurationError(
-                    "no AWS credentials for SigV4; give the pod a role, or set AWS_ACCESS_KEY_ID"
-                    " and AWS_SECRET_ACCESS_KEY"
-                )
-        return self._credentials
-
-
-def _region(url: str) -> str | None:
-    found = _HOST.fullmatch(urlsplit(url).hostname or "")
-    if found:
-        return found[1]
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        if os.environ.get(name):
-            return os.environ[name]
-    return None
+                session = self._aws() if self._aws is not None else botocore.session.get_session()
+                self._credentials = session.get_credentials()
+            if self._credentials is None:
+                raise ConfigurationError(f"AWS signature: {_NO_KEYS}")
+            return self._credentials.get_frozen_credentials()
+        except sdk.ClientError as error:
+            said = " ".join(str(error).split())
+            raise ConfigurationError(
+                f"AWS signature: {said}; check the role, its trust policy and what the pod is"
+                " given to assume it"
+            ) from None
+        except (sdk.PartialCredentialsError, sdk.ProfileNotFound) as error:
+            raise ConfigurationError(f"AWS signature: {error}; {_NO_KEYS}") from None
+        except KnownError:
+            raise
+        except (sdk.BotoCoreError, OSError) as error:
+            line = " ".join(str(error).split())
+            raise UnavailableError(f"AWS signature: the credentials can't be had: {line}") from None
 
 
 def _open(settings: SigV4Settings, context: AuthContext) -> Auth:
-    del settings
-    region = _region(context.url)
+    found = _HOST.fullmatch(urlsplit(context.url).hostname or "")
+    region = found[1] if found else settings.region or _configured_region()
     if region is None:
-        raise ConfigurationError("SigV4 signs for a region, and none is set; set AWS_REGION")
+        raise ConfigurationError(
+            f"sigv4 signs for a region, and {context.url} does not say which; set AWS_REGION"
+        )
     return Auth(f"AWS signature for {region}", http=SigV4(region, context.aws))
+
+
+def _configured_region() -> str | None:
+    """Return the region that the AWS SDK is configured for: AWS_DEFAULT_REGION, a profile."""
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        region: str | None = botocore.session.get_session().get_config_variable("region")
+    except BotoCoreError as error:
+        raise ConfigurationError(f"AWS signature: {error}") from None
+    return region
 
 
 def _detect(environ: Mapping[str, str]) -> bool:
