@@ -18,6 +18,7 @@ from .setup import Setup
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Export what is missing, then apply retention.",
     "status": "Say what the sink holds: coverage, holes, size.",
+    "report": "Hold requests against usage of CPU and memory: the largest wastes first.",
     "metrics": "List the metric catalogue, show rendered queries, lint definitions.",
     "plugins": "List the plugins: kind, name, distribution, version, file.",
     "prune": "Delete what is older than the retention.",
@@ -33,6 +34,7 @@ Examples:
   promferry run --dry-run --metric cpu_requests
   promferry run --from 2025-10-01 --to 2025-10-03
   promferry metrics show cpu_usage
+  promferry report --top 20 --html waste.html
 \b
 Exit status:
   0    everything due is exported

@@ -1,0 +1,52 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from .document import UNITS
+from .table import TITLES, share
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """Return the page; every text in it is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"share": share, "amount": _amount}
+    source = files(__package__).joinpath("page.html.jinja").read_text("utf-8")
+    resources = document["resources"]
+    longest = {
+        name: max((_length(row[name]) for row in document["rows"]), default=0) or 1
+        for name in resources
+    }
+    return environment.from_string(source).render(
+        report=document,
+        units={name: UNITS[name][0] for name in resources},
+        words=TITLES,
+        titles={"cpu": "CPU", "memory": "Memory"},
+        rows=[
+            (row, {name: _bar(row[name], longest[name]) for name in resources})
+            for row in document["rows"]
+        ],
+    )
+
+
+def _length(amounts: Mapping[str, float]) -> float:
+    return amounts["used"] + amounts["wasted"]
+
+
+def _bar(amounts: Mapping[str, float], longest: float) -> dict[str, float]:
+    """Return the two parts of a bar in percent of the longest: what is used, what is wasted."""
+    return {
+        "used": round(100 * amounts["used"] / longest, 2),
+        "wasted": round(100 * amounts["wasted"] / longest, 2),
+    }
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.2f}"

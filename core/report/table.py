@@ -1,0 +1,74 @@
+"""The report as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .document import UNITS
+from .plain import plain
+
+_WIDE: Final = 250
+TITLES: Final = {"cpu": "CPU", "memory": "memory"}
+
+
+def show(document: Mapping[str, Any]) -> None:
+    """Print it on standard output; colours only where that is a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=_WIDE)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    names = ["cluster"] if document["several_clusters"] else []
+    names += ["namespace"] if document["by"] == "namespace" else ["namespace", "workload"]
+    for name in names:
+        table.add_column(name, overflow="fold")
+    table.add_column("pods", justify="right", no_wrap=True)
+    for name in document["resources"]:
+        for title in (f"{TITLES[name]} requested", "used", "wasted", "%"):
+            table.add_column(title, justify="right", no_wrap=title == "%")
+    for row in document["rows"]:
+        table.add_row(
+            *(Text(plain(row[name])) for name in names), str(row["pods"]),
+            *_numbers(row, document["resources"]),
+        )  # fmt: skip
+    if document["others"]:
+        table.add_row(f"... and {document['others']} more", style="dim")
+    table.add_section()
+    blank = [""] * (len(names) - 1)
+    table.add_row(
+        "total", *blank, "", *_numbers(document["totals"], document["resources"]), style="bold"
+    )
+    console.print(table)
+    console.print(f"\n{legend(document)}", style="dim", markup=False)
+
+
+def _numbers(row: Mapping[str, Any], resources: list[str]) -> list[str]:
+    found = []
+    for name in resources:
+        amounts = row[name]
+        found += [f"{amounts[column]:,.2f}" for column in ("requested", "used", "wasted")]
+        found.append(share(amounts))
+    return found
+
+
+def share(amounts: Mapping[str, float]) -> str:
+    """Return how much of what is requested is wasted, in percent."""
+    if not amounts["requested"]:
+        return "-"
+    return f"{100 * amounts['wasted'] / amounts['requested']:.0f}"
+
+
+def legend(document: Mapping[str, Any]) -> str:
+    """Return the line that says what the numbers are."""
+    units = " and ".join(
+        f"{TITLES[name]} in {UNITS[name][0]} over {document['hours'][name]} h"
+        for name in document["resources"]
+    )
+    return (
+        f"{document['from']} to {document['to']}; {units}. Per pod and hour: largest request and"
+        " largest usage; wasted is request minus usage, % of the request."
+    )
