@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import axe_core_python
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
@@ -21,31 +20,20 @@ from promferry.core.status.document import document
 from promferry.core.status.holdings import Held
 from promferry.core.status.page import render
 from promferry.core.windows import DAY, Grid
-from tests.servers.process import program
+from tests.servers import browser
+from tests.servers.browser import logged
 from tests.status.conftest import Staged
 
 T0 = 1761868800
 HOUR = 3600
 WIDTHS = [(1400, 1000), (420, 900)]
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """Give a browser without a screen that speaks to nobody."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
-    for argument in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(program("chromedriver"))
-    browser = webdriver.Chrome(options, service)
-    yield browser
-    browser.quit()
+    with browser.chromium(tmp_path_factory.mktemp("chromium")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +46,8 @@ def page(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
-    """Return what the browser has logged since it was asked last."""
-    found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
-    return found
-
-
-def text(browser: webdriver.Chrome, selector: str) -> str:
-    found: str = browser.execute_script(
+def text(chromium: webdriver.Chrome, selector: str) -> str:
+    found: str = chromium.execute_script(
         "return document.querySelector(arguments[0]).textContent", selector
     )
     return found
@@ -77,31 +59,7 @@ def test_the_page_is_rendered_without_a_complaint(
     size: tuple[int, int], scheme: str, chromium: webdriver.Chrome, page: Path
 ) -> None:
     """No console message, no request but itself, not wider than the window, no serious fault."""
-    chromium.set_window_size(*size)
-    chromium.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
-    logged(chromium, "performance")
-    logged(chromium, "browser")
-    chromium.get(page.as_uri())
-    assert logged(chromium, "browser") == []
-    messages = [json.loads(each["message"])["message"] for each in logged(chromium, "performance")]
-    asked = {
-        each["params"]["request"]["url"]
-        for each in messages
-        if each["method"] == "Network.requestWillBeSent"
-    }
-    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
-    width = chromium.execute_script("return document.documentElement.scrollWidth")
-    assert width <= chromium.execute_script("return window.innerWidth")
-    chromium.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    chromium.execute_script(AXE)
-    faults: list[Any] = chromium.execute_async_script(
-        "const done = arguments[0]; axe.run().then(found => done(found.violations))"
-    )
-    told = [(each["id"], each["impact"], each["nodes"][0]["html"][:120]) for each in faults]
-    assert [each for each in told if each[1] in ("serious", "critical")] == []
+    assert browser.complaints(chromium, page, size, scheme) == []
 
 
 def test_the_numbers_are_those_of_the_document(
