@@ -68,13 +68,6 @@ class Container:
         podman("stop", f"--time={grace}", self.name)
         return self.wait()
 
-    def neighbour(self, *command: str) -> None:
-        """Start another process in it, under the same limits, however it ends."""
-        subprocess.run(
-            ["podman", "exec", self.name, *command],
-            capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=60,
-        )  # fmt: skip
-
     @property
     def log(self) -> str:
         """What it wrote since it was made, both streams."""

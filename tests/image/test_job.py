@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -19,14 +21,12 @@ from promferry.core.state import from_json
 from tests.faults import proof
 from tests.image.conftest import Past
 from tests.image.container import Container
-from tests.servers.relay import Relay
+from tests.servers.relay import Answer, Relay, Request, send
 from tests.servers.s3 import Moto, plain_environ
 
 REFERENCE = Path(__file__).parents[1] / "deploy/reference-cronjob.yaml"
 PREFIX = "k8s/prometheus/"
 FEW = "cpu_requests,cpu_usage,memory_usage,node_info,pod_info,pod_owner,pod_labels"
-FILL = "open('/tmp/ballast', 'wb').write(b'x' * (60 << 20))"
-"""Takes memory in the container as a neighbour of the job: a file in /tmp counts as memory."""
 UNHURRIED = "0.25"
 """Seconds between queries with which a run lasts long enough for something to happen to it."""
 KILLED = 137
@@ -187,29 +187,57 @@ def test_a_stop_in_the_middle_saves_the_progress_and_the_next_run_goes_on(
     assert set(first) & set(second) <= newest
 
 
+class Flood(Relay):
+    """Stands before Prometheus and makes the answer to one query far too large, once."""
+
+    def __init__(self, upstream: str, *, after: int) -> None:
+        super().__init__(upstream)
+        self._left = after
+
+    def handle(self, connection: socket.socket, request: Request) -> bool:
+        """Count the range queries; flood the one after the last."""
+        if request.path.endswith("/query_range"):
+            self._left -= 1
+            if self._left == -1:
+                headers = [("Content-Type", "application/json")]
+                send(connection, Answer(200, "OK", headers, flood(request.query["start"])), request)
+                return True
+        return super().handle(connection, request)
+
+
+def flood(moment: str) -> bytes:
+    """Return an answer of 200 MB that is valid and can't be compressed to less than half."""
+    series = (
+        f'{{"metric":{{"noise":"{secrets.token_hex(5 << 20)}"}},"values":[[{moment},"1"]]}}'
+        for _ in range(20)
+    )
+    body = ",".join(series)
+    return f'{{"status":"success","data":{{"resultType":"matrix","result":[{body}]}}}}'.encode()
+
+
 def test_a_run_that_is_killed_for_its_memory_loses_nothing(
     past: Past, bucket: Bucket, outside: Objects
 ) -> None:
-    """With far too low a limit it dies at its start; with a low one in the middle of its work.
+    """Far too low a limit kills it at its start; a large answer, where temporary files are memory.
 
-    The kubelet starts the same container again; what was exported stays exported.
+    The kubelet starts the same container again: what was exported stays exported.
     """
-    environ = {**past.settings, **bucket.settings, "METRICS": FEW, "QUERY_DELAY": UNHURRIED}
-    with Container(environ=environ, memory="16m") as container:
+    environ = {**past.settings, **bucket.settings, "METRICS": FEW}
+    with Container(environ=environ, memory="10m") as container:
         assert container.run() == KILLED, container.log
     assert bucket.holds() == {}
 
-    with Container(environ=environ, memory="96m") as container:
-        container.start()
-        until(lambda: bucket.count() > 10, container)
-        container.neighbour("python", "-c", FILL)
-        assert container.wait() == KILLED, container.log
-        killed = bucket.holds()
-        assert recorded(killed) <= set(proof.contents(killed))
-        assert len(set(proof.contents(killed)) - recorded(killed)) <= 1
-        assert 9 < len(proof.contents(killed)) < len(of_few(outside))
+    with Flood(past.server.url, after=20) as server:
+        environ["PORT"] = str(server.port)
+        environ["TMPDIR"] = "/spool"
+        spool = ["--tmpfs=/spool:size=512m,mode=1777"]
+        with Container(environ=environ, options=spool) as container:
+            assert container.run() == KILLED, container.log
+            killed = bucket.holds()
+            assert recorded(killed) == set(written(container.log)) == set(proof.contents(killed))
+            assert len(proof.contents(killed)) == 20
 
-        assert container.run() == 0, container.log
+            assert container.run() == 0, container.log
     after = bucket.holds()
     assert proof.contents(after) == of_few(outside)
     assert {key for key in after if not key.endswith(".gz")} == {"prod/_state.json"}
