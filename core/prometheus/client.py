@@ -145,7 +145,11 @@ class Client:
         write: Callable[[bytes], None],
         deadline: float,
     ) -> Counts:
-        framing = Framing(query.start, query.end)
+
+        def hide(said: str) -> str:
+            return scrubbed(said, response)
+
+        framing = Framing(query.start, query.end, hide)
         for chunk in _chunks(response):
             for lines in framing.feed(chunk):
                 write(lines)
@@ -154,7 +158,7 @@ class Client:
         lines_left, envelope = framing.finish()
         for lines in lines_left:
             write(lines)
-        _check_envelope(envelope)
+        _check_envelope(envelope, hide)
         return framing.counts
 
 
@@ -226,12 +230,12 @@ def _retry_after(response: requests.Response) -> float | None:
     return max(0.0, (moment - sent).total_seconds())
 
 
-def _check_envelope(envelope: dict[str, Any]) -> None:
+def _check_envelope(envelope: dict[str, Any], hide: Callable[[str], str]) -> None:
     """Raise unless the envelope says that the answer is whole."""
     if envelope.get("status") != "success":
         kind = str(envelope.get("errorType", "unknown"))
         said = f"the server answers with an error: {kind}: {envelope.get('error', '')}"
-        said = " ".join(said.split())[:300]
+        said = hide(" ".join(said.split()))[:300]
         if kind == "bad_data":
             raise RejectedError(said)
         if kind in ("timeout", "execution", "canceled"):
@@ -245,12 +249,12 @@ def _check_envelope(envelope: dict[str, Any]) -> None:
     if envelope.get("isPartial") or data.get("isPartial"):
         raise BrokenAnswerError("the answer is partial (isPartial): a part of the store is missing")
     for warning in envelope.get("warnings") or ():
-        line = " ".join(str(warning).split())[:300]
+        line = hide(" ".join(str(warning).split()))[:300]
         if not line.startswith("PromQL") and _PARTIAL.search(line):
             raise BrokenAnswerError(f"the answer is partial: {line}")
         log.warning("the server warns: %s", line)
     for info in envelope.get("infos") or ():
-        log.debug("the server informs: %s", " ".join(str(info).split())[:300])
+        log.debug("the server informs: %s", hide(" ".join(str(info).split()))[:300])
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -63,13 +63,15 @@ class Framing:
     """The answer to one query, fed in chunks of any size.
 
     `begin <= t < end` bounds the samples' times, Unix seconds: a series with a sample outside is an
-    error, since a server that moves the range would put samples into two files.
+    error, since a server that moves the range would put samples into two files. What an error
+    repeats of the answer goes through `hide` before.
     """
 
-    def __init__(self, begin: int, end: int) -> None:
+    def __init__(self, begin: int, end: int, hide: Callable[[str], str] = str) -> None:
         self.counts = Counts()
         self._begin = begin
         self._end = end
+        self._hide = hide
         self._buffer = bytearray()
         self._scanner = Scanner()
         self._head: bytes | None = None
@@ -101,13 +103,13 @@ class Framing:
         """
         lines: list[bytes] = []
         if self._head is None:
-            return lines, _envelope(bytes(self._buffer))
+            return lines, _envelope(bytes(self._buffer), self._hide)
         if self._tail is None:
             self._fast = False
             lines = list(self._feed_slow(final=True))
         if self._tail is None:
             raise BrokenAnswerError("the answer is cut short: it ends before its series do")
-        envelope = _envelope(self._head + b"]" + bytes(self._tail))
+        envelope = _envelope(self._head + b"]" + bytes(self._tail), self._hide)
         data = envelope.get("data")
         if not isinstance(data, dict) or data.get("result") != []:
             raise BrokenAnswerError("the answer has data.result twice")
@@ -301,11 +303,11 @@ def _compact(raw: msgspec.Raw) -> bytes:
     return _BLANKS.sub(rb"\1", bytes(raw))
 
 
-def _envelope(text: bytes) -> dict[str, Any]:
+def _envelope(text: bytes, hide: Callable[[str], str]) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError:
-        start = " ".join(text[:80].decode("utf-8", "replace").split())
+        start = hide(" ".join(text[:4096].decode("utf-8", "replace").split()))[:80]
         if not text.strip():
             raise BrokenAnswerError("the answer is empty") from None
         if not text.lstrip().startswith(b"{"):
