@@ -1,17 +1,19 @@
 -- The samples of files: one row each, the labels that the report knows as columns.
 CREATE MACRO samples(files, cluster_label) AS TABLE
 SELECT
-    coalesce(metric->>cluster_label, '') AS cluster,
-    coalesce(metric->>'namespace', '') AS namespace,
-    coalesce(metric->>'pod', '') AS pod,
-    coalesce(metric->>'uid', '') AS uid,
-    coalesce(metric->>'container', '') AS container,
-    coalesce(metric->>'node', '') AS node,
-    coalesce(metric->>'phase', '') AS phase,
+    * EXCLUDE (sample),
     CAST(sample[1] AS DOUBLE) AS moment,
     TRY_CAST(sample[2] AS DOUBLE) AS amount
 FROM (
-    SELECT metric, unnest("values") AS sample
+    SELECT
+        coalesce(metric->>cluster_label, '') AS cluster,
+        coalesce(metric->>'namespace', '') AS namespace,
+        coalesce(metric->>'pod', '') AS pod,
+        coalesce(metric->>'uid', '') AS uid,
+        coalesce(metric->>'container', '') AS container,
+        coalesce(metric->>'node', '') AS node,
+        coalesce(metric->>'phase', '') AS phase,
+        unnest("values") AS sample
     FROM read_json(
         files, format = 'newline_delimited', compression = 'gzip', hive_partitioning = false,
         columns = {'metric': 'JSON', 'values': 'VARCHAR[][]'}

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from examples.demo.cluster import Cluster
+from tests.documents import TOP
 from tests.report.conftest import Exported, rows
 from tests.report.independent import HOUR, PodHour, Sums, pod_hours, sums
 from tests.servers.prometheus import Prometheus
@@ -116,3 +117,11 @@ def test_dates_in_the_table_are_those_of_the_hours_that_count(exported: Exported
     first = dt.datetime.fromtimestamp(exported.begin, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert f"{first} to " in out
     assert "\x1b" not in out, "no colours where there is no terminal"
+
+
+def test_the_table_in_the_document_is_that_of_this_cluster(exported: Exported) -> None:
+    text = (TOP / "docs/report.md").read_text("utf-8")
+    table = text[text.index("    namespace  ") : text.index("| option |")]
+    said = [line.rstrip() for line in exported.report().out.splitlines()]
+    shown = [line[4:].rstrip() for line in table.splitlines() if line.strip(" .")]
+    assert [line for line in shown if line not in said] == []
