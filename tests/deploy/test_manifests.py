@@ -12,9 +12,10 @@ import pytest
 import yaml
 from croniter import croniter  # type: ignore[import-untyped]
 
-from tests.deploy import helm
+from tests.deploy import helm, values
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+REFERENCE = Path(__file__).with_name("reference-cronjob.yaml")
 BASE: dict[str, Any] = {
     "clusterName": "prod",
     "prometheus": {"host": "prometheus.monitoring.svc"},
@@ -84,9 +85,9 @@ def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def rendered(values: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+def rendered(given: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     file = folder / "values.yaml"
-    file.write_text(json.dumps(merged(BASE, values)))
+    file.write_text(json.dumps(merged(BASE, given)))
     answer = helm.template(file)
     assert answer.returncode == 0, answer.stderr
     return [document for document in yaml.safe_load_all(answer.stdout) if document]
@@ -110,8 +111,9 @@ def environment(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(document: dict[str, Any]) -> None:
-    """Hold one document against Kubernetes' schema and the restricted Pod Security Standard."""
+    """Hold one document against Kubernetes and the restricted Pod Security Standard."""
     kubernetes_validate.validate(document, "1.34", strict=True)
+    assert values.faults(document) == []
     if document["kind"] not in ("CronJob", "Job"):
         return
     if document["kind"] == "CronJob":
@@ -149,16 +151,40 @@ def test_a_manifest_to_paste_is_valid_and_restricted(name: str) -> None:
     check(yaml.safe_load((DEPLOY / name).read_text()))
 
 
-def test_the_cronjob_has_the_reference_environment_with_a_quoted_port() -> None:
+def test_the_cronjob_has_the_references_environment() -> None:
     env = environment(yaml.safe_load((DEPLOY / "cronjob.yaml").read_text()))
-    assert set(env) == {"S3_BUCKET", "S3_PREFIX", "CLUSTER_NAME", "HOSTNAME", "PORT"}
+    assert list(env) == list(environment(yaml.safe_load(REFERENCE.read_text())))
     assert env["PORT"] == "9090"
 
 
-def test_a_port_without_quotes_is_refused_by_kubernetes() -> None:
-    document = yaml.safe_load((DEPLOY / "cronjob.yaml").read_text().replace('"9090"', "9090"))
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(document, "1.34", strict=True)
+def test_the_references_cronjob_is_taken_once_its_port_has_quotes() -> None:
+    """A bare number is refused by Kubernetes itself; nothing else in it is."""
+    pasted = REFERENCE.read_text()
+    with pytest.raises(kubernetes_validate.ValidationError, match="9090"):
+        kubernetes_validate.validate(yaml.safe_load(pasted), "1.34", strict=True)
+    document = yaml.safe_load(pasted.replace("value: 9090", 'value: "9090"'))
+    kubernetes_validate.validate(document, "1.34", strict=True)
+    assert values.faults(document) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("completionMode: Indexed", "completionMode: Index"),
+        ("memory: 128Mi", "memory: 128MiB"),
+        ("cpu: 100m", "cpu: 100milli"),
+        ("sizeLimit: 1Gi", "sizeLimit: 1GB"),
+        ("restartPolicy: Never", "restartPolicy: Always"),
+        ("type: RuntimeDefault", "type: runtimeDefault"),
+        ("action: FailJob", "action: Fail"),
+        ("name: promferry-shards", "name: promferry_shards"),
+        ("name: SHARD_INDEX", "name: SHARD INDEX"),
+    ],
+)
+def test_a_value_that_the_schema_leaves_open_is_seen(right: str, wrong: str) -> None:
+    text = (DEPLOY / "indexed-job.yaml").read_text()
+    assert right in text
+    assert len(values.faults(yaml.safe_load(text.replace(right, wrong, 1)))) == 1
 
 
 @pytest.mark.parametrize("name", MATRIX)
