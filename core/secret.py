@@ -40,6 +40,8 @@ class Secret:
         text = text.rstrip("\r\n")
         if not text:
             raise ConfigurationError(f"{self.variable}: the secret is empty")
+        if any("\ud800" <= char <= "\udfff" for char in text):  # how bytes stand in a variable
+            raise ConfigurationError(f"{self.variable}: the secret is not UTF-8 text")
         if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):  # noqa: PLR2004
             raise ConfigurationError(
                 f"{self.variable}: the secret has a control character in it (its text is not"

@@ -41,6 +41,13 @@ class _NoAuth(AuthBase):
         return request
 
 
+class _Unled(requests.Session):
+    """Follows no redirect and looks at none: even unfollowed, requests prepares the next step."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none; whoever sends decides."""
+
+
 class Session:
     """Sends requests below one base address, and to no other origin."""
 
@@ -48,8 +55,7 @@ class Session:
         self.url = server.url
         self._server = server
         self._authentication = authentication
-        self._session = requests.Session()
-        self._session.max_redirects = 0
+        self._session = _Unled()
         self._files: tuple[tuple[int, ...], ...] = ()
         gzip = server.accept_gzip == "true" or (
             server.accept_gzip == "auto" and server.scheme == "https"
@@ -93,7 +99,7 @@ class Session:
             if target is None:
                 return response
             response.close()
-            url = self._followed(url, urljoin(url, target))
+            url = self._followed(url, target)
             params = params if method == "POST" else {}
         raise ConfigurationError(f"{self.url} redirects in a circle; check PATH_PREFIX and SCHEME")
 
@@ -174,6 +180,7 @@ class Session:
     def _followed(self, url: str, target: str) -> str:
         """Return where a redirect leads, if that is the same origin."""
         try:
+            target = urljoin(url, target)
             here, there = urlsplit(url), urlsplit(target)
             port = _port(there)
         except ValueError:
