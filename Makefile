@@ -30,7 +30,7 @@ demo: .venv/.run ## two days of a made-up cluster, from a real Prometheus into .
 	@.ci/install-servers prometheus
 	@exec $(BIN)/python -m examples.demo $(ARGS)
 
-bench: .venv/.dev servers ## the benchmarks of docs/performance.md
+bench: .venv/.dev servers .venv/servers/rivals/.ready ## the benchmarks of docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
 image: ## the container image, with docker, podman or buildah
@@ -58,6 +58,7 @@ clean: ## remove what the other commands made, ./export excepted
 # Servers in environments of their own: what they pin does not reach what is tested.
 .venv/servers/moto/.ready: PACKAGES = 'moto[s3]>=5' flask flask-cors
 .venv/servers/ministack/.ready: PACKAGES = 'ministack>=1.5'
+.venv/servers/rivals/.ready: PACKAGES = prometheus-api-client
 .venv/servers/%/.ready: Makefile | .venv/bin/python
 	$(PYTHON) -m venv .venv/servers/$*
 	.venv/servers/$*/bin/python -m pip install -q --disable-pip-version-check $(PACKAGES)

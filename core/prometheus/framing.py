@@ -23,8 +23,9 @@ from .scanner import Scanner
 
 _BORDER: Final = b'},{"metric":'
 _FIRST: Final = b'{"metric":'
-_USUAL_BORDER: Final = b']]},{"metric":'
-_VALUES_KEY: Final = b'"values":[['
+_USUAL_END: Final = b'"]]}'
+_VALUES_KEY: Final = b'},"values":[['
+_TAIL: Final = 48  # bytes at a series' end that its last sample is found in
 _TIME: Final = len("1759622400,")
 _LARGEST_SERIES: Final = 16 << 20
 _LARGEST_ENVELOPE: Final = 1 << 20
@@ -141,7 +142,8 @@ class Framing:
             self._searched = len(self._buffer)
             self._bound(self._buffer, _LARGEST_SERIES, "one series")
             return
-        batch = bytes(self._buffer[: border + 1])
+        with memoryview(self._buffer) as view:
+            batch = bytes(view[: border + 1])
         lines = self._cut(batch)
         if lines is None:
             self._fast = False
@@ -155,49 +157,46 @@ class Framing:
         if b"\n" in batch or b"\r" in batch:
             return None
         _check_text(batch)
+        array = b"[%b]" % batch
         try:
-            number = len(_ARRAY.decode(b"[" + batch + b"]"))
+            series = _ARRAY.decode(array)
         except msgspec.DecodeError:
             return None
-        lines = batch.replace(_BORDER, b'}\n{"metric":') + b"\n"
-        if lines.count(b"\n") != number:
-            return None
-        samples = self._tally(batch, number)
+        number = len(series)
+        lines = b"\n".join((*series, b""))
+        samples = self._tally(lines, number)
         if samples is None:
             try:
-                series = _SERIES.decode(b"[" + batch + b"]")
+                samples = sum(map(self._count, _SERIES.decode(array)))
             except msgspec.DecodeError:
                 return None
-            samples = sum(map(self._count, series))
         self._add(number, samples, len(lines))
         return lines
 
-    def _tally(self, batch: bytes, number: int) -> int | None:
-        """Return the samples of a batch and check their times, looking at as little as possible.
+    def _tally(self, lines: bytes, number: int) -> int | None:
+        """Return the samples of lines and check their times, looking at as little as possible.
 
-        Series in it end in `]]}` and have nothing but `metric` and `values`, else None: then each
-        is counted by itself. Sample values are quoted and hold no quote, so that there are two
-        quotes a sample, and those of the short part before them.
+        Series in them have `metric`, then `values`, and nothing else, or it returns None: then
+        each is counted by itself. What is looked for has quotes in it that a string would escape;
+        two samples part at `"],[`, which in a string has a backslash before it. Samples of a
+        series are in order of time, so that its first and last tell of all.
         """
-        series = batch.split(_USUAL_BORDER)
-        if len(series) != number or not batch.endswith(b"]]}") or b'"histograms":' in batch:
+        parts = lines.split(b"\n")
+        parts.pop()
+        values = lines.split(_VALUES_KEY)
+        if len(values) != number + 1 or {part[: len(_FIRST)] for part in parts} != {_FIRST}:
             return None
-        series[0] = series[0][len(_FIRST) :]
-        series[-1] = series[-1][:-3]
-        skip = len(_VALUES_KEY)
-        quotes = 4 * number  # of "metric" and of "values"
-        times: set[bytes] = set()
-        add = times.add
-        for part in series:
-            begin = part.find(_VALUES_KEY)
-            if begin < 0:
-                return None
-            quotes += part.count(b'"', 0, begin)
-            begin += skip
-            add(part[begin : begin + _TIME])
-            end = part.rfind(b"[") + 1
-            add(part[end : end + _TIME])
-        return (batch.count(b'"') - quotes) >> 1 if self._check_all(times) else None
+        times = {part[:_TIME] for part in values[1:]}
+        tails = {part[-_TAIL:] for part in parts}
+        if {tail[-len(_USUAL_END) :] for tail in tails} != {_USUAL_END}:
+            return None
+        times |= {tail.rpartition(b"[")[2][:_TIME] for tail in tails}
+        if not self._check_all(times):
+            return None
+        borders = lines.count(b'"],[')
+        if b"\\" in lines:
+            borders -= lines.count(b'\\"],[')
+        return number + borders
 
     def _check_all(self, times: Iterable[bytes]) -> bool:
         """Check times in whole seconds or with decimals, cut after ten digits and what follows.
