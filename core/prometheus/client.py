@@ -19,7 +19,7 @@ from ..errors import ConfigurationError, RejectedError, TryLaterError, Unavailab
 from ..windows import last_sample
 from .errors import BrokenAnswerError, TooMuchError
 from .framing import Counts, Framing
-from .scrub import scrubbed
+from .scrub import said_by, scrubbed
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,9 @@ _RESOLUTION: Final = re.compile(
 )
 _PARSE: Final = re.compile(r"pars(e|ing)\b|unknown function|unsupported function", re.IGNORECASE)
 _WANTS_TLS: Final = re.compile(  # Go, nginx
-    r"HTTP request to an HTTPS server|sent to HTTPS port|SSL certificate", re.IGNORECASE
+    r"HTTP request to an HTTPS server|sent to HTTPS port", re.IGNORECASE
 )
+_WANTS_CERTIFICATE: Final = re.compile(r"SSL certificate", re.IGNORECASE)
 _PARTIAL: Final = re.compile(
     r"partial|no store ?apis? matched|receive series from|fetch series|rpc error|remote.?read"
     r"|unavailable|connection (refused|reset)|deadline exceeded|store .*(missing|down)",
@@ -182,9 +183,11 @@ def _judge(response: requests.Response, server: Server) -> Exception:
             " where /api/v1/query_range answers"
         )
     if code == 400 and _WANTS_TLS.search(message):  # noqa: PLR2004
+        return ConfigurationError(f"{server.url} wants TLS ({said}); set SCHEME=https")
+    if code == 400 and _WANTS_CERTIFICATE.search(message):  # noqa: PLR2004
         return ConfigurationError(
-            f"{server.url} wants TLS ({said}); set SCHEME=https, and where it asks for a client"
-            " certificate PROMETHEUS_CLIENT_CERT_FILE and PROMETHEUS_CLIENT_KEY_FILE"
+            f"{server.url} wants a client certificate ({said}); set PROMETHEUS_CLIENT_CERT_FILE"
+            " and PROMETHEUS_CLIENT_KEY_FILE to one that it takes"
         )
     if code == 400 and not _RESOLUTION.search(message):  # noqa: PLR2004
         return RejectedError(f"the server rejects the query: {said}")
@@ -202,11 +205,7 @@ def _judge(response: requests.Response, server: Server) -> Exception:
 
 def _error_of(response: requests.Response) -> tuple[str, str]:
     """Return the error's type and one line of what the server says of it."""
-    try:
-        text = response.raw.read(4096, decode_content=True).decode("utf-8", "replace")
-    except (urllib3.exceptions.HTTPError, OSError):
-        return "", ""
-    text = scrubbed(text, response)
+    text = said_by(response)
     try:
         document = json.loads(text)
         kind, message = str(document["errorType"]), str(document["error"])

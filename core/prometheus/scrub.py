@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 import requests
+import urllib3
 
 # Headers that hold no secret; whatever else a request has was put there by an auth method.
 _PLAIN: Final = frozenset(
@@ -18,6 +19,18 @@ _PLAIN: Final = frozenset(
     }
 )  # fmt: skip
 _HIDDEN: Final = "***"
+_CHUNK: Final = 1 << 12
+
+
+def said_by(response: requests.Response) -> str:
+    """Return the beginning of an error's body, scrubbed; what came before a reset counts too."""
+    said = b""
+    try:
+        while len(said) < _CHUNK and (chunk := response.raw.read1(_CHUNK, decode_content=True)):
+            said += chunk
+    except (urllib3.exceptions.HTTPError, OSError):
+        pass  # a server that refuses often closes before it has read all of the request
+    return scrubbed(said.decode("utf-8", "replace"), response)
 
 
 def scrubbed(said: str, response: requests.Response) -> str:

@@ -18,10 +18,10 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from ..authentication import Authentication
-from ..errors import ConfigurationError, UnavailableError
+from ..errors import ConfigurationError, KnownError, UnavailableError
 from ..settings import ServerSettings
-from .scrub import scrubbed
-from .tls import tls_error
+from .scrub import said_by
+from .tls import is_broken_off, tls_error
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +105,9 @@ class Session:
 
     def refused(self, response: requests.Response) -> ConfigurationError:
         """Say what was tried when the server answered 401 or 403, and what it said."""
-        try:
-            said = response.raw.read(2048, decode_content=True).decode("utf-8", "replace")
-        except (urllib3.exceptions.HTTPError, OSError):
-            said = ""
+        said = said_by(response)
         said = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", said, flags=re.DOTALL)
-        said = " ".join(scrubbed(said, response).split())[:200]
+        said = " ".join(said.split())[:200]
         asked = response.headers.get("WWW-Authenticate", "").split(" ")[0]
         return ConfigurationError(
             f"{self.url} answers HTTP {response.status_code} to"
@@ -139,43 +136,42 @@ class Session:
                     cert=self._cert,
                     **given,  # type: ignore[arg-type]
                 )
-        except requests.exceptions.SSLError as error:
-            raise tls_error(error, self._server) from None
-        except requests.exceptions.InvalidHeader:
-            raise ConfigurationError(
-                f"{self._authentication.description}: not all of its characters fit into a header"
-            ) from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL):
-            raise ConfigurationError(
+        except (requests.RequestException, ValueError) as error:
+            meaning = self._meaning(error, timeout)
+            if meaning is None:
+                raise
+            raise meaning from None
+
+    def _meaning(self, error: Exception, timeout: float) -> KnownError | None:
+        """Return what is wrong where no answer came; None where it was there and broke off."""
+        kinds = requests.exceptions
+        if isinstance(error, kinds.SSLError):
+            return None if is_broken_off(error) else tls_error(error, self._server)
+        if isinstance(error, (kinds.InvalidURL, kinds.InvalidProxyURL)):
+            return ConfigurationError(
                 f"{self.url} is no address; check SCHEME, HOSTNAME, PORT and PATH_PREFIX"
-            ) from None
-        except requests.exceptions.ConnectTimeout:
-            raise UnavailableError(
+            )
+        if isinstance(error, kinds.InvalidHeader) or not isinstance(error, kinds.RequestException):
+            return ConfigurationError(
+                f"{self._authentication.description}: not all of its characters fit into a header"
+            )
+        if isinstance(error, kinds.ConnectTimeout):
+            return UnavailableError(
                 f"{self.url} can't be reached: no connection in"
                 f" {min(timeout, _CONNECT_TIMEOUT):g} s; check HOSTNAME, PORT and the"
                 " network policies between"
-            ) from None
-        except requests.exceptions.ProxyError as error:
-            line = " ".join(str(_innermost(error)).split()).rpartition(": ")[2]
-            raise UnavailableError(
-                f"{self.url} can't be reached through the proxy: {line}; check HTTP_PROXY,"
-                " HTTPS_PROXY and NO_PROXY"
-            ) from None
-        except requests.exceptions.ConnectionError as error:
-            cause = error.args[0] if error.args else error
-            reason = getattr(cause, "reason", None)
-            if isinstance(reason, urllib3.exceptions.NewConnectionError):
-                line = " ".join(str(reason).split()).rpartition(": ")[2]
-                raise UnavailableError(
-                    f"{self.url} can't be reached: {line}; check HOSTNAME and PORT"
-                ) from None
-            raise
-        except (UnicodeError, ValueError) as error:
-            if isinstance(error, requests.RequestException):
-                raise
-            raise ConfigurationError(
-                f"{self._authentication.description}: not all of its characters fit into a header"
-            ) from None
+            )
+        if isinstance(error, kinds.ProxyError):
+            return UnavailableError(
+                f"{self.url} can't be reached through the proxy: {_cause(_innermost(error))};"
+                " check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+            )
+        reason = getattr(error.args[0] if error.args else error, "reason", None)
+        if isinstance(reason, urllib3.exceptions.NewConnectionError):
+            return UnavailableError(
+                f"{self.url} can't be reached: {_cause(reason)}; check HOSTNAME and PORT"
+            )
+        return None
 
     def _followed(self, url: str, target: str) -> str:
         """Return where a redirect leads, if that is the same origin."""
@@ -239,6 +235,11 @@ def _silent() -> Iterator[None]:
 
 def _port(parts: SplitResult) -> int:
     return int(parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def _cause(error: BaseException) -> str:
+    """Return the last part of a chain of causes told in one line."""
+    return " ".join(str(error).split()).rpartition(": ")[2]
 
 
 def _innermost(error: BaseException) -> BaseException:

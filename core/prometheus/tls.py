@@ -13,8 +13,14 @@ from . import certificate
 _UNVERIFIED = re.compile(r"certificate verify failed: ([^(\"']*(?:'[^']*')?)")
 _NO_TLS = re.compile(r"WRONG_VERSION|wrong version|record layer|HTTP_REQUEST")
 _MISMATCH = re.compile(r"KEY_VALUES_MISMATCH|key values mismatch")
-_CLIENT = re.compile(r"alert (certificate required|bad certificate|handshake failure)")
-_REASON = re.compile(r"\[(?:SSL|X509)[^\]]*\] [^(\"']*")
+_CLIENT = re.compile(r"alert (certificate required|bad certificate|handshake failure|unknown ca)")
+_REASON = re.compile(r"SSLError\(\d+, '(?:\[[^\]]*\] )?(.*?)(?: \(_ssl|')")
+_BROKEN_OFF = re.compile(r"EOF occurred|UNEXPECTED_EOF|unexpected eof", re.IGNORECASE)
+
+
+def is_broken_off(error: requests.exceptions.SSLError) -> bool:
+    """Whether the other side just hung up: a restart, say, and nothing that settings cure."""
+    return _BROKEN_OFF.search(str(error)) is not None
 
 
 def tls_error(error: requests.exceptions.SSLError, server: ServerSettings) -> ConfigurationError:
@@ -33,13 +39,15 @@ def tls_error(error: requests.exceptions.SSLError, server: ServerSettings) -> Co
         )
     if _CLIENT.search(line):
         given = server.client_cert_file
-        does = f"refuses the certificate in {str(given)!r}" if given else "wants a certificate"
+        does = (
+            f"refuses the certificate in {str(given)!r}" if given else "wants a client certificate"
+        )
         return ConfigurationError(
-            f"{host} {does}; set PROMETHEUS_CLIENT_CERT_FILE and PROMETHEUS_CLIENT_KEY_FILE to a"
-            " client certificate that it takes"
+            f"{host} {does}; set PROMETHEUS_CLIENT_CERT_FILE and PROMETHEUS_CLIENT_KEY_FILE to one"
+            " that it takes"
         )
     reason = _REASON.search(line)
-    told = reason[0].strip() if reason else line[:200]
+    told = reason[1] if reason else type(error).__name__
     return ConfigurationError(
         f"no TLS connection to {host}: {told}; check SCHEME, PROMETHEUS_CA_FILE,"
         " PROMETHEUS_CLIENT_CERT_FILE and PROMETHEUS_CLIENT_KEY_FILE"

@@ -159,8 +159,9 @@ class Process:
         except urllib.error.HTTPError as answer:
             answer.close()
             return answer.code < _UNREADY_FROM
-        except OSError:
-            return False
+        except OSError as error:
+            # One that wants a client certificate serves: just not us.
+            return "_ALERT_" in str(getattr(error, "reason", ""))
 
     def _last_words(self) -> str:
         return self.log.read_text("utf-8", errors="replace")[-2000:]
