@@ -2,7 +2,7 @@
 PYTHON ?= python3
 WHEEL ?=
 ARGS ?=
-SERVERS = prometheus victoria-metrics nginx-light chromium chromium-driver prometheus-pushgateway prometheus-node-exporter
+SERVERS = prometheus victoria-metrics nginx-light chromium chromium-driver prometheus-pushgateway prometheus-node-exporter default-jre-headless
 BIN = .venv/bin
 export PYTHON
 
@@ -14,7 +14,7 @@ help: ## this list
 
 venv: .venv/.dev ## .venv with promferry (editable) and everything that development needs
 
-servers: .venv/servers/moto/.ready .venv/servers/ministack/.ready ## what the tests start: needs apt
+servers: .venv/servers/moto/.ready .venv/servers/ministack/.ready .venv/servers/readers/.ready ## what the tests start: needs apt
 	@.ci/install-servers $(SERVERS)
 
 check: .venv/.dev ## linters, types, and the contracts between the rooms
@@ -59,6 +59,9 @@ clean: ## remove what the other commands made, ./export excepted
 .venv/servers/moto/.ready: PACKAGES = 'moto[s3]>=5' flask flask-cors
 .venv/servers/ministack/.ready: PACKAGES = 'ministack>=1.5'
 .venv/servers/rivals/.ready: PACKAGES = prometheus-api-client
+# Readers of what is exported. Without what they ask for besides: tables of pandas and arrow, half a gigabyte.
+.venv/servers/readers/.ready: PACKAGES = --no-deps 'pyspark==4.3.*' 'py4j==0.10.9.9' 'chdb-core>=26' 'sqlglot>=30' \
+    'duckdb==1.5.5' 'duckdb-extension-httpfs==1.5.5'
 .venv/servers/%/.ready: Makefile | .venv/bin/python
 	$(PYTHON) -m venv .venv/servers/$*
 	.venv/servers/$*/bin/python -m pip install -q --disable-pip-version-check $(PACKAGES)
