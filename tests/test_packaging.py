@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 TOP = Path(__file__).resolve().parents[1]
-PACKAGED = {".py", ".yaml", ".typed"}
+PACKAGED = {".py", ".yaml", ".typed", ".jinja", ".sql"}
 
 
 @pytest.fixture(scope="module")
