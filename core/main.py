@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -126,4 +127,6 @@ def run(arguments: Sequence[str], setup: Setup) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
+    # A container's first process does not get a signal that it has no handler for.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(run(sys.argv[1:], Setup(os.environ)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 from tests.image.container import IMAGE, Container, podman
 
@@ -86,6 +87,22 @@ def test_a_wrong_setting_ends_with_the_status_that_is_not_retried() -> None:
         assert "CLUSTER_NAME" in container.log
         assert "SINK" in container.log
         assert "Traceback" not in container.log
+
+
+def test_sigterm_reaches_every_command() -> None:
+    """Not only `run`: the kernel keeps from PID 1 what it has no handler for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        environ = {
+            "CLUSTER_NAME": "prod", "S3_BUCKET": "bucket", "S3_PREFIX": "k8s",
+            "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }  # fmt: skip
+        with Container("status", environ=environ) as container:
+            container.start()
+            connection, _ = silent.accept()
+            with connection:
+                assert container.stop() == 143, container.log
 
 
 def test_the_sdk_keeps_what_the_job_and_its_credentials_need() -> None:
