@@ -53,6 +53,7 @@ def document(
         "from": None if measured.first is None else iso(measured.first),
         "to": None if measured.last is None else iso(measured.last),
         "resources": resources,
+        "digits": {name: _digits(totals[name]["billed"]) for name in resources},
         "several_clusters": any(row["cluster"] for row in rows),
         "hours": {
             name: max(each.whole for each in measured.hours if each.resource == name)
@@ -89,6 +90,14 @@ def _totals(rows: Iterable[Row], resources: Iterable[str]) -> dict[str, dict[str
         }
         for name in resources
     }
+
+
+def _digits(total: float) -> int:
+    """Return how many decimals are shown to people: fewer where the numbers are large."""
+    for digits, below in ((2, 1e3), (1, 1e5)):
+        if total < below:
+            return digits
+    return 0
 
 
 def _notes(measured: Measured) -> Iterable[str]:

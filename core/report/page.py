@@ -48,5 +48,5 @@ def _bar(amounts: Mapping[str, float], longest: float) -> dict[str, float]:
     }
 
 
-def _amount(number: float) -> str:
-    return f"{number:,.2f}"
+def _amount(number: float, digits: int) -> str:
+    return f"{number:,.{digits}f}"

@@ -9,48 +9,57 @@ from .document import UNITS
 from .plain import plain
 
 _WIDE: Final = 250
+_ROOMY: Final = 100
+_NARROWEST: Final = 9
 TITLES: Final = {"cpu": "CPU", "memory": "memory"}
 
 
 def show(document: Mapping[str, Any]) -> None:
     """Print it on standard output; colours only where that is a terminal."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console = Console(highlight=False, soft_wrap=True, width=_WIDE)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", show_edge=False,
+        padding=(0, 1) if console.width >= _ROOMY else (0, 1, 0, 0),
+    )  # fmt: skip
     names = ["cluster"] if document["several_clusters"] else []
     names += ["namespace"] if document["by"] == "namespace" else ["namespace", "workload"]
     for name in names:
-        table.add_column(name, overflow="fold")
-    table.add_column("pods", justify="right", no_wrap=True)
+        table.add_column(f"\n{name}", overflow="fold", min_width=_NARROWEST)
+    table.add_column("\npods", justify="right", no_wrap=True)
     for name in document["resources"]:
-        for title in (f"{TITLES[name]} requested", "used", "wasted", "%"):
-            table.add_column(title, justify="right", no_wrap=title == "%")
+        for title in (f"{TITLES[name]}\nrequested", "\nused", "\nwasted", "\n%"):
+            table.add_column(title, justify="right", no_wrap=True)
     for row in document["rows"]:
         table.add_row(
             *(Text(plain(row[name])) for name in names), str(row["pods"]),
-            *_numbers(row, document["resources"]),
+            *_numbers(row, document["digits"]),
         )  # fmt: skip
     if document["others"]:
         table.add_row(f"... and {document['others']} more", style="dim")
     table.add_section()
     blank = [""] * (len(names) - 1)
     table.add_row(
-        "total", *blank, "", *_numbers(document["totals"], document["resources"]), style="bold"
+        "total", *blank, "", *_numbers(document["totals"], document["digits"]), style="bold"
     )
+    # A number that is cut off is worse than a line that the terminal breaks.
+    least = Measurement.get(console, console.options.update(max_width=_WIDE), table).minimum
+    console.width = max(console.width, least)
     console.print(table)
     console.print(f"\n{legend(document)}", style="dim", markup=False)
 
 
-def _numbers(row: Mapping[str, Any], resources: list[str]) -> list[str]:
+def _numbers(row: Mapping[str, Any], digits: Mapping[str, int]) -> list[str]:
     found = []
-    for name in resources:
+    for name, decimals in digits.items():
         amounts = row[name]
-        found += [f"{amounts[column]:,.2f}" for column in ("requested", "used", "wasted")]
+        found += [f"{amounts[column]:,.{decimals}f}" for column in ("requested", "used", "wasted")]
         found.append(share(amounts))
     return found
 
