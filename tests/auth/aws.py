@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
+
 from tests.servers.relay import Answer, Relay, Request, header, send
 from tests.servers.s3 import Credentials, LikeAws, Ministack
 
@@ -48,13 +50,15 @@ class Aws(LikeAws):
 
     An STS session lasts `lasts` seconds, and S3 refuses it afterwards. `assumed` holds the
     parameters of each call that asked for one, `tokens` the sessions that came of it with their
-    ends, `used` the session token of each request to S3 ("" where there was none).
+    ends, `issued` their keys by access key, `used` the session token of each request to S3 (""
+    where there was none).
     """
 
     def __init__(self, upstream: str, clock: Timeline | None = None, lasts: int = 900) -> None:
         super().__init__(upstream)
         self.assumed: list[dict[str, str]] = []
         self.tokens: dict[str, float] = {}
+        self.issued: dict[str, Credentials] = {}
         self.used: list[str] = []
         self._clock = clock
         self._lasts = lasts
@@ -78,11 +82,16 @@ class Aws(LikeAws):
 
     def _timed(self, answer: Answer) -> Answer:
         text = answer.body.decode()
-        token = re.search(r"<SessionToken>(.*)</SessionToken>", text)
-        if not token:
+        found = re.search(
+            r"<AccessKeyId>(.*)</AccessKeyId>\s*<SecretAccessKey>(.*)</SecretAccessKey>\s*"
+            r"<SessionToken>(.*)</SessionToken>",
+            text,
+        )
+        if not found:
             return answer
+        self.issued[found[1]] = Credentials(*found.groups())
         end = (self._clock.now() if self._clock is not None else time.time()) + self._lasts
-        self.tokens[token[1]] = end
+        self.tokens[found[3]] = end
         stamp = dt.datetime.fromtimestamp(end, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = re.sub(r"<Expiration>.*</Expiration>", f"<Expiration>{stamp}</Expiration>", text)
         return Answer(answer.status, answer.reason, answer.headers, text.encode())
@@ -169,3 +178,9 @@ def write(file: Path, text: str) -> str:
     """Write a file; return its path."""
     file.write_text(text, encoding="utf-8")
     return str(file)
+
+
+def be(sdk: pytest.MonkeyPatch, keys: Credentials, endpoint: str) -> None:
+    """Let the SDK find these keys."""
+    for name, value in keys.environ(endpoint).items():
+        sdk.setenv(name, value)

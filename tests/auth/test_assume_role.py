@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
 import pytest
 
+from promferry.core.clock import Clock
 from promferry.core.errors import UnavailableError
-from promferry.core.main import run
-from promferry.core.setup import Setup
 from promferry.plugins.auth.assume_role import Role as AssumedRole
 from promferry.plugins.auth.assume_role import RoleSettings, session_name
 from tests.auth.aws import (
     Aws,
     PodIdentity,
     Timeline,
+    be,
     make_web_role,
     may_assume,
     temporary,
@@ -28,7 +27,7 @@ from tests.auth.aws import (
 from tests.run.command import Said, in_process, settings
 from tests.servers.process import free_port
 from tests.servers.prometheus import Prometheus
-from tests.servers.s3 import Credentials, Ministack, Role, writer_policy
+from tests.servers.s3 import Ministack, Role, writer_policy
 
 DAY = 1761868800  # 2025-10-31T00:00:00Z
 MOMENT = DAY + 7200
@@ -54,24 +53,6 @@ def place(ministack: Ministack) -> Iterator[Place]:
         yield Place(bucket, role, aws)
 
 
-@pytest.fixture
-def sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Give an environment without anything that the AWS SDK reads; it reads the process' own."""
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return monkeypatch
-
-
-def be(sdk: pytest.MonkeyPatch, keys: Credentials, endpoint: str) -> None:
-    """Let the SDK find these keys."""
-    for name, value in keys.environ(endpoint).items():
-        sdk.setenv(name, value)
-
-
 def job(place: Place, prometheus: Prometheus, **more: str) -> dict[str, str]:
     """Return the settings of a job that writes into the bucket."""
     few = {"METRICS": "node_info", "BACKFILL_DAYS": "0", "TIME_FRAME": "86400"}
@@ -88,9 +69,9 @@ def exported(server: Ministack, place: Place) -> dict[str, bytes]:
     }
 
 
-def ferry(environ: Mapping[str, str], *secrets: str) -> Said:
+def ferry(environ: Mapping[str, str], *secrets: str, clock: Clock | None = None) -> Said:
     """Run; whatever it says has none of the secrets."""
-    said = in_process("run", moment=MOMENT, environ=environ)
+    said = in_process("run", moment=MOMENT, environ=environ, clock=clock)
     for secret in (EXTERNAL_ID, *secrets):
         assert secret not in said.text
     assert "Traceback" not in said.err
@@ -284,7 +265,8 @@ def test_a_session_of_fifteen_minutes_carries_an_export_of_an_hour(
             place, cluster_prometheus, ROLE_EXTERNAL_ID=EXTERNAL_ID, METRICS="node_info,pod_info",
             BACKFILL_DAYS="1", TIME_FRAME="3600", QUERY_DELAY="90",
         )  # fmt: skip
-        assert run(["run"], Setup(environ, clock)) == 0
+        said = ferry(environ, clock=clock)
+    assert said.status == 0, said.err
     took = clock.moment - clock.begin
     assert took > 3600
     assert len(exported(ministack, place)) == 48

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from promferry.core.clock import Clock
 from promferry.core.main import run
 from promferry.core.setup import Setup
 from tests.faults import proof
@@ -55,12 +56,17 @@ def promferry(*arguments: str, moment: float, environ: Mapping[str, str]) -> Sai
     return Said(process.returncode, out, err)
 
 
-def in_process(*arguments: str, moment: float, environ: Mapping[str, str]) -> Said:
-    """Run a command without a process of its own, which is faster; no signal can reach it."""
+def in_process(
+    *arguments: str, moment: float, environ: Mapping[str, str], clock: Clock | None = None
+) -> Said:
+    """Run a command without a process of its own, which is faster; no signal can reach it.
+
+    With a `clock` it is that clock's time, else the moment.
+    """
     out, err = io.StringIO(), io.StringIO()
     handlers = logging.getLogger().handlers[:]
     with redirect_stdout(out), redirect_stderr(err):
-        status = run(arguments, Setup(environ, FixedClock(moment)))
+        status = run(arguments, Setup(environ, clock or FixedClock(moment)))
     logging.getLogger().handlers[:] = handlers
     return Said(status, out.getvalue(), err.getvalue())
 
