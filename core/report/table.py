@@ -24,14 +24,16 @@ def show(document: Mapping[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console = Console(highlight=False, soft_wrap=True, width=_WIDE)
+    roomy = console.width >= _ROOMY
     table = Table(
         box=None, pad_edge=False, header_style="bold", show_edge=False,
-        padding=(0, 1) if console.width >= _ROOMY else (0, 1, 0, 0),
+        padding=(0, 1) if roomy else (0, 1, 0, 0),
     )  # fmt: skip
     names = ["cluster"] if document["several_clusters"] else []
     names += ["namespace"] if document["by"] == "namespace" else ["namespace", "workload"]
     for name in names:
-        table.add_column(f"\n{name}", overflow="fold", min_width=_NARROWEST)
+        most = None if roomy else _NARROWEST
+        table.add_column(f"\n{name}", overflow="fold", min_width=_NARROWEST, max_width=most)
     table.add_column("\npods", justify="right", no_wrap=True)
     for name in document["resources"]:
         for title in (f"{TITLES[name]}\nrequested", "\nused", "\nwasted", "\n%"):
