@@ -18,7 +18,7 @@ from tests.servers.s3 import Moto
 JOB = Path(__file__).parents[2] / "deploy/indexed-job.yaml"
 INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 PREFIX = "k8s/prometheus/"
-METRICS = "cpu_*,node_info,pod_info"
+METRICS = "cpu_*,node_info"
 Place = tuple[dict[str, str], Callable[[], Mapping[str, bytes]]]
 
 
