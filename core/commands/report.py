@@ -99,13 +99,12 @@ def _tell(
         from ..report.table import show
 
         show(report)
-    if not metrics:
+    if not report["resources"]:
         click.echo(
-            f"{report['place']}: nothing of requests and usage has been exported"
-            " in this time; `promferry status` says what is there", err=to_output,
+            f"{report['place']}: requests and usage were not both exported in this time:"
+            " nothing to report; `promferry status` says what is there", err=to_output,
         )  # fmt: skip
-        return Exit.INCOMPLETE
-    for note in report["notes"]:
+    for note in report["notes"] if metrics else ():
         click.echo(note, err=to_output)
     return Exit.DONE if report["resources"] else Exit.INCOMPLETE
 
