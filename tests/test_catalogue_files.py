@@ -122,7 +122,8 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("")
     (tmp_path / "c.yaml").write_text(f"- {GOOD.replace(chr(10), chr(10) + '  ')}\n- nothing\n")
     found = "\n".join(problems(tmp_path))
-    for expected in ("key 'name'", "key 'step'", "key 'query': missing", "b.yaml", "c.yaml, line 6"):
+    keys = ("key 'name'", "key 'step'", "key 'query': missing")
+    for expected in (*keys, "b.yaml", "c.yaml, line 6"):
         assert expected in found
 
 
