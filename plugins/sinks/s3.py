@@ -31,7 +31,7 @@ _CREDENTIALS: Final = {
 }  # fmt: skip
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 _CONFLICT: Final = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
-_FETCHES: Final = 4
+_TRIES: Final = 4
 _CHUNK: Final = 1 << 18
 _IN_MEMORY: Final = 4 << 20
 _UNKNOWN_CONDITION: Final = {"501", "NotImplemented"}
@@ -76,10 +76,13 @@ class S3Sink:
         begin = body.tell()
         try:
             with self._said("s3:PutObject", key):
-                answer = self._client.put_object(
-                    Bucket=self._bucket, Key=self._prefix + key, Body=body, **condition
-                )
-                _check_s3(answer)
+                for tries_left in range(_TRIES - 1, -1, -1):
+                    body.seek(begin)
+                    answer = self._client.put_object(
+                        Bucket=self._bucket, Key=self._prefix + key, Body=body, **condition
+                    )
+                    if _is_from_s3(answer, last=not tries_left):
+                        return
         except _UnknownConditionError:
             self._conditions = False
             body.seek(begin)
@@ -94,11 +97,12 @@ class S3Sink:
         from botocore.exceptions import BotoCoreError
 
         with self._said("s3:GetObject", key):
-            for tries_left in range(_FETCHES - 1, -1, -1):
+            for tries_left in range(_TRIES - 1, -1, -1):
                 answer = self._answer(key)
                 if answer is None:
                     return None
-                _check_s3(answer)
+                if not _is_from_s3(answer, last=not tries_left):
+                    continue
                 try:
                     return Blob(_whole(answer["Body"]), answer["ETag"])
                 except (BotoCoreError, OSError):
@@ -217,13 +221,19 @@ class _UnknownConditionError(Exception):
     """The store does not know conditional puts."""
 
 
-def _check_s3(answer: Any) -> None:
-    """Raise where an answer of success is not S3's: a sign-in page of a proxy, say."""
-    if not answer.get("ETag"):
+def _is_from_s3(answer: Any, *, last: bool) -> bool:
+    """Whether an answer of success is S3's, and not a sign-in page of a proxy, say.
+
+    Raises where it is not and this was the `last` try.
+    """
+    if answer.get("ETag"):
+        return True
+    if last:
         raise OSError(
             "the answer has no ETag, so it is not from S3; is there a proxy between, or"
             " AWS_ENDPOINT_URL_S3 wrong?"
         )
+    return False
 
 
 def _whole(body: Any) -> BinaryIO:
