@@ -53,9 +53,10 @@ def keys(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
 def documented() -> dict[tuple[str, str], str]:
     """Return what docs/authentication.md says of each pair."""
     text = (TOP / "docs" / "authentication.md").read_text(encoding="utf-8")
+    section = text.partition("## What goes together")[2].partition("\n## ")[0]
     rows = [
         [cell.strip(" `") for cell in line.strip("|").split("|")]
-        for line in text.partition("## What goes together")[2].splitlines()
+        for line in section.splitlines()
         if line.startswith("|")
     ]
     head = rows[0]
