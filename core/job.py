@@ -54,6 +54,7 @@ class Job:
     sink: ChosenSink
     auth: Chosen
     catalogue: Catalogue
+    catalogue_settings: CatalogueSettings
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -93,7 +94,7 @@ def gather(environ: Mapping[str, str]) -> Job:
         metrics = tried(lambda: catalogue.load(wanted, plugins.query_packs().values()))
     if errors:
         raise ConfigurationError.of(errors)
-    return Job(job, server, windows, telemetry, sink, auth, metrics)
+    return Job(job, server, windows, telemetry, sink, auth, metrics, wanted)
 
 
 @attrs.frozen

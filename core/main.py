@@ -18,6 +18,7 @@ from .setup import Setup
 
 COMMANDS: Final[Mapping[str, str]] = {
     "run": "Export what is missing, then apply retention.",
+    "check": "Say whether this set-up will work, with a cure for what will not.",
     "status": "Say what the sink holds: coverage, holes, size.",
     "report": "Hold requests against usage of CPU and memory: the largest wastes first.",
     "metrics": "List the metric catalogue, show rendered queries, lint definitions.",

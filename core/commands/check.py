@@ -1,0 +1,131 @@
+"""`promferry check`: whether this set-up will work, before the first export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import attrs
+import click
+
+from ..check.asking import Asking
+from ..check.catalogue import catalogue
+from ..check.cluster import cadvisor, clusters, interval, kube_state
+from ..check.finding import Code, Finding, Level, counts, exit_status, of_error
+from ..check.server import history, server
+from ..check.show import closing, show
+from ..check.sink import sink
+from ..environ import read
+from ..errors import KnownError
+from ..job import Job, gather
+from ..logs import configure
+from ..pace import Pace
+from ..prometheus.client import Client
+from ..prometheus.errors import BrokenAnswerError, TooMuchError
+from ..prometheus.session import open_session
+from ..settings import LogSettings, without_pod_name
+from ..setup import Setup
+
+
+@click.command(
+    "check",
+    epilog="""\b
+Examples:
+  promferry check
+  promferry check --json | jq '.findings[] | select(.level != "ok")'
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def command(setup: Setup, *, as_json: bool) -> int:
+    """Say whether this set-up will work: a line for each finding, with its cure.
+
+    Asks the server small questions, one at a time, and writes one small object that it deletes
+    again. The exit status is 2 where something has to be changed, 1 where something can't be had
+    now, else 0; notes do not count.
+    """
+    environ, was_pod_name = without_pod_name(setup.environ)
+    if "LOG_LEVEL" not in environ:  # what is found is said once, by the findings
+        environ["LOG_LEVEL"] = "ERROR"
+    configure(read(LogSettings, environ))
+    job = gather(environ)
+    setup.stop.install()
+    findings: list[Finding] = []
+    if was_pod_name:
+        text = "it is this machine's own name and counts as unset"
+        findings.append(
+            Finding(Level.NOTE, Code.SERVER, "HOSTNAME", text, "set it to Prometheus' address")
+        )
+    for finding in _all(job, setup):
+        findings.append(finding)
+        if not as_json:
+            show(finding)
+    status = exit_status(findings)
+    if as_json:
+        document = {
+            "findings": [attrs.asdict(finding) for finding in findings],
+            "counts": counts(findings),
+            "exit_status": int(status),
+        }
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        click.echo(closing(findings))
+    return status
+
+
+def _all(job: Job, setup: Setup) -> Iterator[Finding]:
+    """Go from the server to the sink; what lies behind a door that is shut is not tried."""
+    cluster = job.job.cluster
+    try:
+        authentication = job.auth.open(cluster=cluster, url=job.server.url)
+    except KnownError as error:
+        yield of_error(error, Code.CREDENTIALS, "credentials")
+        return
+    yield Finding(Level.OK, Code.CREDENTIALS, "credentials", authentication.description)
+    try:
+        client = Client(
+            open_session(job.server, authentication), job.server.query_timeout, setup.clock
+        )
+    except KnownError as error:
+        yield of_error(error, Code.SERVER_TLS, job.server.url)
+    else:
+        yield from _server(job, setup, client)
+    try:
+        opened = job.sink.open(cluster, authentication.aws)
+    except KnownError as error:
+        yield of_error(error, Code.SINK_OPEN, "sink")
+        return
+    try:
+        yield from sink(opened, cluster)
+    finally:
+        opened.close()
+
+
+def _server(job: Job, setup: Setup, client: Client) -> Iterator[Finding]:
+    now = setup.clock.now()
+    asking = Asking(client, Pace("auto", setup.clock), setup.clock, setup.stop,
+                    job.catalogue_settings)  # fmt: skip
+    asking.at = int(now) - job.windows.settle
+    reached = True
+    for finding in server(asking, job, now):
+        yield finding
+        reached = reached and (finding.level in (Level.OK, Level.NOTE) or finding.code == "clock")
+    if not reached:
+        return
+    for look, subject in (
+        (lambda: history(asking, job), "history"),
+        (lambda: clusters(asking, job), "clusters"),
+        (lambda: kube_state(asking), "kube-state-metrics"),
+        (lambda: cadvisor(asking), "cAdvisor"),
+        (lambda: interval(asking, job), "scrape interval"),
+        (lambda: catalogue(asking, job), "metrics"),
+    ):
+        yield from _guarded(look, subject)
+
+
+def _guarded(look: Callable[[], Iterator[Finding]], subject: str) -> Iterator[Finding]:
+    """Make a finding of what goes wrong on the way."""
+    try:
+        yield from look()
+    except (KnownError, BrokenAnswerError, TooMuchError) as error:
+        yield of_error(error, Code.SERVER_FAILS, subject)
