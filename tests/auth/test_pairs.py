@@ -176,6 +176,18 @@ def test_a_method_that_auth_leaves_out_is_warned_of(caplog: pytest.LogCaptureFix
     )
 
 
+def test_none_sends_nothing_whatever_is_set(caplog: pytest.LogCaptureFixture) -> None:
+    """And says of each method that it is left out."""
+    environ = {key: value for each in VARIABLES.values() for key, value in each.items()}
+    with caplog.at_level(logging.WARNING):
+        found = opened(environ, "none")
+    assert found.http is None
+    assert found.aws is None
+    assert found.description == "no credentials (AUTH=none)"
+    assert len(caplog.records) == len(METHODS) - 1
+    assert not any("carried" in record.getMessage() for record in caplog.records)
+
+
 def test_a_name_that_no_plugin_brings_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"'kerberos'.*accepted: assume-role, basic"):
         opened({}, "kerberos")
