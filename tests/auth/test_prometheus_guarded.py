@@ -222,6 +222,7 @@ ARGUMENTS: dict[str, list[tuple[str, ...]]] = {
     "metrics": [("metrics",), ("metrics", "show", "cpu_requests")],
     "run": [("run",), ("run", "--dry-run"), ("run", "--from", "2025-10-31")],
     "status": [("status",), ("status", "--json")],
+    "check": [("check",), ("check", "--json")],
     "plugins": [("plugins",), ("plugins", "--json")],
 }
 
