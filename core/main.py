@@ -33,6 +33,7 @@ Settings are environment variables: docs/configuration.md lists them.
 \b
 Examples:
   CLUSTER_NAME=prod SINK=local LOCAL_DIR=./export promferry run
+  promferry check
   promferry run --dry-run --metric cpu_requests
   promferry run --from 2025-10-01 --to 2025-10-03
   promferry metrics show cpu_usage

@@ -39,11 +39,9 @@ class Code(StrEnum):
     CLOCK = "clock"
     HISTORY = "history"
     HISTORY_SHORT = "history.short"
-    HISTORY_BEGINNING = "history.beginning"
     MATCHERS_NOTHING = "matchers.nothing"
     CLUSTERS = "clusters"
     CLUSTERS_MIXED = "clusters.mixed"
-    CLUSTERS_LABEL = "clusters.label"
     KUBE_STATE = "kube-state-metrics"
     KUBE_STATE_MISSING = "kube-state-metrics.missing"
     KUBE_STATE_OLD = "kube-state-metrics.old"
@@ -55,7 +53,6 @@ class Code(StrEnum):
     CADVISOR_TWICE = "cadvisor.twice"
     INTERVAL = "interval"
     INTERVAL_LONG = "interval.long"
-    STEP_SHORT = "interval.short-step"
     METRIC = "metric"
     METRIC_EMPTY = "metric.empty"
     METRIC_UNEXPECTED = "metric.unexpectedly-empty"
@@ -67,7 +64,6 @@ class Code(StrEnum):
     SINK_READ = "sink.read"
     SINK_LIST = "sink.list"
     SINK_DELETE = "sink.delete"
-    UNKNOWN = "unknown"
 
 
 @attrs.frozen

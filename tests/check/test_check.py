@@ -1,0 +1,275 @@
+"""`promferry check` against staged clusters: each finding is found and its cure named."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from examples.demo.cluster import Cluster
+from examples.demo.everything import everything
+from examples.demo.series import Series
+from promferry.core.check.finding import Code
+from tests.documents import TOP
+from tests.run.command import Said, in_process, settings
+from tests.servers.faults import FaultProxy
+from tests.servers.history import History
+from tests.servers.process import free_port
+from tests.servers.prometheus import Prometheus
+from tests.servers.relay import Relay
+from tests.servers.s3 import LikeAws, Ministack
+
+Change = Callable[[Series], Sequence[Series]]
+
+
+def cluster_series(now: int, hours: int = 26) -> list[Series]:
+    """Return the made-up cluster's last hours, without the second kube-state-metrics."""
+    made = Cluster(now - hours * 3600, now)
+    found = [each for each in everything(made) if not is_double(each)]
+    return [*found, *relabelled(found, "kube_state_metrics_build_info", version="v2.13.0")]
+
+
+def is_double(one: Series) -> bool:
+    """Whether a second exporter brings it, of which the made-up cluster has some."""
+    return one.labels.get("job") == "kube-state-metrics-old" or (
+        one.labels.get("service") == "prometheus-kubelet"
+    )
+
+
+def relabelled(found: Sequence[Series], name: str, **labels: str) -> list[Series]:
+    """Return a series of that name beside the first kube_node_info."""
+    like = next(each for each in reversed(found) if each.name == "kube_node_info")
+    kept = {key: like.labels[key] for key in ("job", "instance")}
+    return [Series(name, {**kept, **labels}, like.samples)]
+
+
+@attrs.frozen
+class Stage:
+    """A Prometheus that has seen a cluster of the last hours, and the settings of a job."""
+
+    server: Prometheus
+    now: float
+    environ: dict[str, str]
+
+    def check(self, *arguments: str, **environ: str) -> Said:
+        return in_process("check", *arguments, moment=self.now, environ={**self.environ, **environ})
+
+    def found(self, **environ: str) -> dict[str, dict[str, Any]]:
+        """Return what is worse than ok, by code."""
+        said = self.check("--json", **environ)
+        assert "Traceback" not in said.text, said.text
+        document = json.loads(said.out)
+        assert document["exit_status"] == said.status
+        levels = {each["level"] for each in document["findings"]}
+        assert said.status == (2 if "wrong" in levels else 1 if "down" in levels else 0)
+        return {each["code"]: each for each in document["findings"] if each["level"] != "ok"}
+
+
+@pytest.fixture(scope="module")
+def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
+    """Give what stages a cluster after a change to its series; the servers end with the module."""
+    servers: list[Prometheus] = []
+
+    def make(change: Change = lambda one: [one], *, hours: int = 26) -> Stage:
+        now = int(time.time())
+        folder = tmp_path_factory.mktemp("check")
+        server = Prometheus(folder)
+        history = History()
+        for series in cluster_series(now, hours):
+            for each in change(series):
+                history.add(each.name, each.labels, each.samples)
+        server.start()
+        servers.append(server)
+        server.push(history)
+        environ = settings(server.port, folder / "out", BACKFILL_DAYS="1", QUERY_DELAY="")
+        return Stage(server, float(now), environ)
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def healthy(stage_of: Callable[..., Stage]) -> Stage:
+    return stage_of()
+
+
+def test_a_healthy_cluster_gives_no_finding(healthy: Stage) -> None:
+    """All lines are ok, the exit status is 0, and the probe in the sink is gone."""
+    said = healthy.check()
+    assert said.status == 0, said.text
+    assert healthy.found() == {}
+    lines = said.out.splitlines()
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    assert lines[-1] == "nothing found: this set-up works"
+    assert any("Prometheus 2." in line for line in lines)
+    assert any("cpu_usage" in line and "series" in line for line in lines)
+    assert not [path for path in Path(healthy.environ["LOCAL_DIR"]).rglob("*") if path.is_file()]
+
+
+def test_it_costs_the_server_little(healthy: Stage) -> None:
+    """One small question after the other: fewer than two for each metric, none of them a range."""
+    with Relay(healthy.server.url) as relay:
+        assert healthy.check(PORT=str(relay.url.rpartition(":")[2])).status == 0
+        assert len(relay.seen) < 34 + 34
+        assert not [each for each in relay.seen if "query_range" in each.target]
+
+
+def without(*names: str) -> Change:
+    return lambda one: [] if one.name.startswith(names) else [one]
+
+
+def bare(one: Series) -> list[Series]:
+    """Take pod and container off cAdvisor's series."""
+    labels = dict(one.labels)
+    if one.labels.get("metrics_path") == "/metrics/cadvisor":
+        labels = {k: v for k, v in labels.items() if k not in ("pod", "container", "namespace")}
+    return [Series(one.name, labels, one.samples)]
+
+
+def twice(job: str) -> Change:
+    def change(one: Series) -> list[Series]:
+        instance = one.labels["instance"].replace("10.", "10.2")
+        second = {**one.labels, "job": f"{job}-2", "instance": instance}
+        return [one, Series(one.name, second, one.samples)] if one.labels["job"] == job else [one]
+
+    return change
+
+
+def two_clusters(one: Series) -> list[Series]:
+    return [Series(one.name, {**one.labels, "cluster": name}, one.samples) for name in ("a", "b")]
+
+
+def thinned(one: Series) -> list[Series]:
+    """Scrape every five minutes instead of every minute."""
+    return [Series(one.name, one.labels, list(one.samples)[::5])]
+
+
+def unlabelled(one: Series) -> list[Series]:
+    labels = {k: v for k, v in one.labels.items() if not k.startswith("label_")}
+    return [Series(one.name, labels, one.samples)]
+
+
+def old(one: Series) -> list[Series]:
+    if one.name != "kube_state_metrics_build_info":
+        return [one]
+    return [Series(one.name, {**one.labels, "version": "v1.9.8"}, one.samples)]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "level", "cure"),
+    [
+        (without("kube_"), "kube-state-metrics.missing", "wrong", "install kube-state-metrics"),
+        (old, "kube-state-metrics.old", "wrong", "2.0 or later"),
+        (twice("kube-state-metrics"), "kube-state-metrics.twice", "note", "remove one"),
+        (unlabelled, "kube-state-metrics.labels", "note", "--metric-labels-allowlist"),
+        (without("container_"), "cadvisor.missing", "wrong", "/metrics/cadvisor"),
+        (bare, "cadvisor.labels", "wrong", "metric_relabel_configs"),
+        (twice("kubelet"), "cadvisor.twice", "note", "remove one of the jobs"),
+        (two_clusters, "clusters.mixed", "wrong", "MATCHERS='cluster=\"a\"'"),
+        (thinned, "interval.long", "wrong", "QUERY_STEP to at least 600"),
+        (without("kube_pod_owner"), "metric.unexpectedly-empty", "note", "metrics show pod_owner"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value else "",
+)
+def test_a_staged_fault_is_found_and_its_cure_named(
+    change: Change, code: str, level: str, cure: str, stage_of: Callable[..., Stage]
+) -> None:
+    stage = stage_of(change)
+    found = stage.found()
+    assert code in found, found
+    assert found[code]["level"] == level
+    assert cure in found[code]["cure"]
+    assert stage.check("--json").status == (2 if any(
+        each["level"] == "wrong" for each in found.values()) else 0)  # fmt: skip
+
+
+def test_two_clusters_told_apart_are_no_finding(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(two_clusters)
+    for environ in ({"MATCHERS": 'cluster="a"'}, {"CLUSTER_LABEL": "cluster"}):
+        assert stage.found(**environ) == {}
+    found = stage.found(MATCHERS='cluster="c"')
+    assert found["matchers.nothing"]["level"] == "wrong"
+
+
+def test_data_that_begins_later_than_the_backfill(healthy: Stage) -> None:
+    found = healthy.found(BACKFILL_DAYS="3")
+    assert list(found) == ["history.short"]
+    assert found["history.short"]["level"] == "note"
+    assert healthy.check(BACKFILL_DAYS="3").status == 0
+
+
+def test_a_clock_that_is_off(healthy: Stage) -> None:
+    said = in_process("check", "--json", moment=healthy.now - 600, environ=healthy.environ)
+    assert said.status == 2
+    (found,) = [each for each in json.loads(said.out)["findings"] if each["code"] == "clock"]
+    assert "ahead of ours" in found["text"]
+    assert "NTP" in found["cure"]
+
+
+def test_a_rejected_metric(healthy: Stage, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("name: bad\nquery: no_such_function(up)\n", "utf-8")
+    found = healthy.found(QUERIES_DIR=str(tmp_path), METRICS="bad,pod_info")
+    assert found["metric.rejected"]["subject"] == "bad"
+    assert "unknown function" in found["metric.rejected"]["text"]
+
+
+def test_a_server_that_is_down_is_one_finding_and_the_sink_is_tried_all_the_same(
+    healthy: Stage,
+) -> None:
+    said = healthy.check(PORT=str(free_port()))
+    assert said.status == 1, said.text
+    lines = said.out.splitlines()
+    assert any(line.startswith("DOWN") and "Connection refused" in line for line in lines)
+    assert any(line.startswith("ok") and "writes, reads, lists" in line for line in lines)
+
+
+def test_a_page_in_place_of_a_server(healthy: Stage) -> None:
+    def pages() -> Iterator[str]:
+        while True:
+            yield "html"
+
+    with FaultProxy(healthy.server.url, pages()) as proxy:
+        found = healthy.found(PORT=str(proxy.url.rpartition(":")[2]))
+    assert found["server.not-prometheus"]["level"] == "wrong"
+    assert "PATH_PREFIX" in found["server.not-prometheus"]["cure"]
+
+
+def test_wrong_settings_are_told_as_in_a_run(healthy: Stage) -> None:
+    said = healthy.check(TIME_FRAME="1h", CLUSTER_NAME="../x")
+    assert said.status == 2
+    assert len(said.error_lines()) == 2
+
+
+def test_a_missing_right_is_named_by_its_action(
+    healthy: Stage, ministack: Ministack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the writer's policy all is well; below another prefix each action is named."""
+    bucket = ministack.make_bucket()
+    keys = ministack.make_writer(bucket)
+    with LikeAws(ministack.url) as s3:
+        for name, value in keys.environ(s3.url).items():
+            monkeypatch.setenv(name, value)
+        sink = {"SINK": "s3", "S3_BUCKET": bucket, "METRICS": "pod_info"}
+        assert healthy.found(**sink, S3_PREFIX="k8s/prometheus") == {}
+        assert ministack.objects(bucket) == {}
+        found = healthy.found(**sink, S3_PREFIX="elsewhere")
+    for code, action in (("sink.write", "s3:PutObject"), ("sink.list", "s3:ListBucket"),
+                         ("sink.delete", "s3:DeleteObject")):  # fmt: skip
+        assert found[code]["level"] == "wrong"
+        assert action in found[code]["text"]
+
+
+def test_every_code_is_in_the_document() -> None:
+    """Those that can be worse than ok; the others say that something is well."""
+    told = (TOP / "docs/troubleshooting.md").read_text("utf-8")
+    well = {"server", "history", "clusters", "kube-state-metrics", "cadvisor", "interval",
+            "metric", "metric.empty", "sink"}  # fmt: skip
+    assert {code.value for code in Code} - well == {
+        code.value for code in Code if f"`{code.value}`" in told
+    }
