@@ -2,6 +2,7 @@
 
 python -m benchmarks                      everything, at the size of docs/performance.md
 python -m benchmarks export --series 20000 --windows 24 --rounds 5
+python -m benchmarks export --only curl,promferry --rounds 5
 python -m benchmarks large --megabytes 1000
 python -m benchmarks pace
 python -m benchmarks start
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=20_000)
     parser.add_argument("--windows", type=int, default=24)
     parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--only", default="", help="contenders whose names have this in them")
     given = parser.parse_args()
     unknown = set(given.part) - set(PARTS)
     if unknown:

@@ -32,10 +32,13 @@ def main(folder: Path, given: argparse.Namespace) -> None:
     """Print the table."""
     with Prometheus(folder / "prometheus") as server, Moto(folder / "moto") as moto:
         fill(server, given.series, given.windows)
-        found = compare(
-            contenders(folder, server, moto, given.windows), given.rounds,
-            lambda: cpu_of(server),
-        )  # fmt: skip
+        wanted = given.only.split(",")
+        chosen = [
+            each
+            for each in contenders(folder, server, moto, given.windows)
+            if any(part in each.name for part in wanted)
+        ]
+        found = compare(chosen, given.rounds, lambda: cpu_of(server))
     print(f"{given.windows} windows of {given.series} series, medians of {given.rounds}:\n")
     print(table(found, "curl > /dev/null"))
     print(flush=True)

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 
 EPILOG: Final = """\b
 Settings are environment variables: docs/configuration.md lists them.
+
 \b
 Examples:
   CLUSTER_NAME=prod SINK=local LOCAL_DIR=./export promferry run
@@ -38,6 +39,7 @@ Examples:
   promferry run --from 2025-10-01 --to 2025-10-03
   promferry metrics show cpu_usage
   promferry report --top 20 --html waste.html
+
 \b
 Exit status:
   0    everything due is exported
@@ -46,6 +48,7 @@ Exit status:
   3    a bug, with traceback
   130  interrupted (SIGINT), progress is saved
   143  terminated (SIGTERM), progress is saved
+
 \b
 Shell completion (bash; zsh and fish likewise):
   eval "$(_PROMFERRY_COMPLETE=bash_source promferry)"

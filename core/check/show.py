@@ -19,15 +19,15 @@ _COLOURS: Final = {
 _WIDTH: Final = max(len(level.value) for level in Level)
 
 
-def show(finding: Finding) -> None:
-    """Print one finding on standard output, at once."""
+def show(finding: Finding, *, coloured: bool) -> None:
+    """Print one finding on standard output, at once; `coloured` only where it is a terminal."""
     level = finding.level
     word = level.value if level in (Level.OK, Level.NOTE) else level.value.upper()
     line = f"{finding.subject}: {finding.text}"
     if finding.cure:
         line += f" -> {finding.cure}"
-    click.secho(word.ljust(_WIDTH), fg=_COLOURS[level], nl=False)
-    click.echo(f"  {line}")
+    word = word.ljust(_WIDTH)
+    click.echo(f"{click.style(word, fg=_COLOURS[level]) if coloured else word}  {line}")
     sys.stdout.flush()
 
 
