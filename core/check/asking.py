@@ -145,14 +145,18 @@ class Asking:
         retries = Retries(_POLICY, self._clock)
         while True:
             with self._stop.breakable():
-                self._pace.begin()
                 try:
-                    return ask()
+                    return self._timed(ask)
                 except TooMuchError as error:
                     if error.lasting or not retries.wait(error.retry_after):
                         raise
-                finally:
-                    self._pace.end()
+
+    def _timed(self, ask: Callable[[], T]) -> T:
+        self._pace.begin()
+        try:
+            return ask()
+        finally:
+            self._pace.end()
 
 
 def total(rows: list[Row]) -> int:

@@ -29,8 +29,10 @@ def catalogue(asking: Asking, job: Job) -> Iterator[Finding]:
             yield Finding(Level.WRONG, Code.METRIC_REJECTED, metric.name, str(error), cure)
         except TooMuchError as error:
             yield Finding(
-                Level.NOTE, Code.METRIC_TOO_MUCH, metric.name, str(error),
-                "nothing has to be done: the run asks for shorter ranges",
+                Level.DOWN, Code.METRIC_TOO_MUCH, metric.name,
+                f"too much for the server even for one moment: {error}",
+                "raise the server's limits (Prometheus: --query.max-samples, --query.timeout), or"
+                f" leave it out: METRICS=-{metric.name}",
             )  # fmt: skip
         except (KnownError, BrokenAnswerError) as error:
             yield of_error(error, Code.METRIC, metric.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,15 +11,16 @@ from ..job import Job
 from ..prometheus.errors import BrokenAnswerError, TooMuchError
 from ..settings import DAY
 from ..times import iso
-from .asking import Asking
+from .asking import Asking, Overheard
 from .finding import Code, Finding, Level, of_error
 
 _CLOCK_MOST: Final = 30.0
 _ADDRESS: Final = "set SCHEME, HOSTNAME, PORT and PATH_PREFIX to where /api/v1/query answers"
+_AMAZON: Final = re.compile(r"aps-workspaces(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 _NODES: Final = "kube_node_info"
 
 
-def server(asking: Asking, job: Job, now: float) -> Iterator[Finding]:
+def server(asking: Asking, overheard: Overheard, job: Job, now: float) -> Iterator[Finding]:
     """Yield what is to be said; a bad one means that nothing else can be asked."""
     url = job.server.url
     try:
@@ -29,7 +31,7 @@ def server(asking: Asking, job: Job, now: float) -> Iterator[Finding]:
     except (BrokenAnswerError, TooMuchError) as error:
         yield _unreached(error, url)
         return
-    yield Finding(Level.OK, Code.SERVER, url, f"{_kind(asking, job)} answers")
+    yield Finding(Level.OK, Code.SERVER, url, f"{_kind(asking, overheard, job)} answers")
     if job.server.insecure_skip_verify and job.server.scheme == "https":
         yield Finding(
             Level.NOTE, Code.SERVER_INSECURE, url, "its certificate is not checked",
@@ -70,10 +72,11 @@ def _unreached(error: Exception, url: str) -> Finding:
     if isinstance(error, ConfigurationError):
         text = str(error)
         if "HTTP 401" in text or "HTTP 403" in text:
-            return of_error(error, Code.SERVER_REFUSES, url, "set the credentials that it wants")
+            return of_error(error, Code.SERVER_REFUSES, url, _wanted(text))
         if "no Prometheus API" in text:
             return of_error(error, Code.SERVER_NOT_PROMETHEUS, url)
-        return of_error(error, Code.SERVER_TLS if url.startswith("https") else Code.SERVER, url)
+        tls = url.startswith("https") or "wants TLS" in text
+        return of_error(error, Code.SERVER_TLS if tls else Code.SERVER_NOT_PROMETHEUS, url)
     if isinstance(error, UnavailableError):
         return of_error(error, Code.SERVER_UNREACHABLE, url, f"start it, or {_ADDRESS}")
     if isinstance(error, BrokenAnswerError) and "JSON" in str(error):
@@ -88,32 +91,49 @@ def _unreached(error: Exception, url: str) -> Finding:
     )
 
 
-def _kind(asking: Asking, job: Job) -> str:
-    """Return name and version, as far as the server tells."""
-    if "aps-workspaces" in job.server.hostname:
-        return "Amazon Managed Prometheus"
+def _wanted(said: str) -> str:
+    """Return what to set, from what the server says of its refusal."""
+    if "no org id" in said.lower() or "tenant" in said.lower():
+        return "set the tenant in PROMETHEUS_X_SCOPE_ORGID"
+    return (
+        "set what it wants: PROMETHEUS_BEARER_AUTH_TOKEN, PROMETHEUS_USERNAME and _PASSWORD,"
+        " PROMETHEUS_AUTH_TOKEN, or AUTH=sigv4 for Amazon's (docs/authentication.md)"
+    )
+
+
+def _kind(asking: Asking, overheard: Overheard, job: Job) -> str:
     try:
-        found: Mapping[str, Any] = asking.build()
+        build = asking.build()
     except (KnownError, BrokenAnswerError, TooMuchError):
-        return "a server that does not tell its version"
-    version = str(found.get("version", ""))
-    if application := str(found.get("application", "")):
+        build = {}  # Amazon's has no such page
+    return kind(build, overheard.headers, job.server.hostname)
+
+
+def kind(build: Mapping[str, Any], headers: Mapping[str, str], hostname: str) -> str:
+    """Return name and version, as far as the server tells: by its page, its headers, its host."""
+    version = str(build.get("version") or "")
+    if application := str(build.get("application") or ""):  # Mimir and Cortex name themselves
         return f"{application} {version}".strip()
-    if version and not found.get("goVersion"):
-        return "VictoriaMetrics (it tells Prometheus' version for its own)"
+    if any(name.lower() == "x-server-hostname" for name in headers):
+        return "VictoriaMetrics"  # where it gives a version at all, it is an older Prometheus'
+    if _AMAZON.fullmatch(hostname.lower()):
+        return "Amazon Managed Prometheus"
     if version.startswith("0."):
         return f"Thanos {version}"
-    return f"Prometheus {version}".strip()
+    return f"Prometheus {version}" if version else "a server that does not tell its version"
 
 
 def _clock(clock: float, now: float, settle: int) -> Finding:
-    apart = clock - now
-    if abs(apart) <= max(_CLOCK_MOST, settle / 2):
-        return Finding(Level.OK, Code.CLOCK, "clock", f"{abs(apart):.0f} s from ours")
-    side = "ahead of" if apart > 0 else "behind"
-    return Finding(
-        Level.WRONG, Code.CLOCK, "clock",
-        f"the server's is {abs(apart):.0f} s {side} ours: the newest samples would be missed",
-        "set both by NTP, or raise SETTLE above the difference",
-        {"seconds": round(apart, 1)},
-    )  # fmt: skip
+    ahead = now - clock
+    facts = {"ahead_seconds": round(ahead, 1)}
+    if abs(ahead) <= max(_CLOCK_MOST, settle / 2):
+        text = f"{abs(ahead):.0f} s from the server's"
+        return Finding(Level.OK, Code.CLOCK, "clock", text, "", facts)
+    said = f"ours is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's"
+    if ahead > 0:
+        harm = "windows would be exported before their samples are there"
+        cure = "set both by NTP, or raise SETTLE above the difference"
+    else:
+        harm = "new data would be exported that much later, and S3 may refuse such a clock"
+        cure = "set both by NTP"
+    return Finding(Level.WRONG, Code.CLOCK, "clock", f"{said}: {harm}", cure, facts)

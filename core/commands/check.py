@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import attrs
 import click
 
-from ..check.asking import Asking
+from ..check.asking import Asking, Overheard
 from ..check.catalogue import catalogue
 from ..check.cluster import cadvisor, clusters, interval, kube_state
 from ..check.finding import Code, Finding, Level, counts, exit_status, of_error
@@ -83,13 +83,11 @@ def _all(job: Job, setup: Setup) -> Iterator[Finding]:
         return
     yield Finding(Level.OK, Code.CREDENTIALS, "credentials", authentication.description)
     try:
-        client = Client(
-            open_session(job.server, authentication), job.server.query_timeout, setup.clock
-        )
+        session = open_session(job.server, authentication)
     except KnownError as error:
         yield of_error(error, Code.SERVER_TLS, job.server.url)
     else:
-        yield from _server(job, setup, client)
+        yield from _server(job, setup, Overheard(session))
     try:
         opened = job.sink.open(cluster, authentication.aws)
     except KnownError as error:
@@ -101,13 +99,14 @@ def _all(job: Job, setup: Setup) -> Iterator[Finding]:
         opened.close()
 
 
-def _server(job: Job, setup: Setup, client: Client) -> Iterator[Finding]:
+def _server(job: Job, setup: Setup, overheard: Overheard) -> Iterator[Finding]:
+    client = Client(overheard, job.server.query_timeout, setup.clock)
     now = setup.clock.now()
     asking = Asking(client, Pace("auto", setup.clock), setup.clock, setup.stop,
                     job.catalogue_settings)  # fmt: skip
     asking.at = int(now) - job.windows.settle
     reached = True
-    for finding in server(asking, job, now):
+    for finding in server(asking, overheard, job, now):
         yield finding
         reached = reached and (finding.level in (Level.OK, Level.NOTE) or finding.code == "clock")
     if not reached:

@@ -97,7 +97,7 @@ class Client:
         }
         deadline = self._clock.monotonic() + self._timeout + max(1.0, self._timeout / 10)
         try:
-            response = self._send("/api/v1/query_range", params)
+            response = self._send("/api/v1/query_range", params, self._timeout + 1)
             with response:
                 if response.status_code != requests.codes.ok:
                     raise _judge(response, self._server)
@@ -112,7 +112,7 @@ class Client:
     def ask(self, path: str, params: dict[str, str], timeout: float = 10.0) -> Any:
         """Return the `data` of a small answer below `/api/v1`; errors as in `query_range`."""
         try:
-            response = self._server.send("GET", f"/api/v1/{path}", params, timeout=timeout)
+            response = self._send(f"/api/v1/{path}", params, timeout)
             with response:
                 if response.status_code != requests.codes.ok:
                     raise _judge(response, self._server)
@@ -134,10 +134,10 @@ class Client:
             return False
         return True
 
-    def _send(self, path: str, params: dict[str, str]) -> requests.Response:
+    def _send(self, path: str, params: dict[str, str], timeout: float) -> requests.Response:
         length = len(urlencode(params))
         method = "GET" if length <= _LONGEST_URL else "POST"
-        return self._server.send(method, path, params, timeout=self._timeout + 1)
+        return self._server.send(method, path, params, timeout=timeout)
 
     def _read(
         self,

@@ -208,7 +208,7 @@ def test_a_clock_that_is_off(healthy: Stage) -> None:
     said = in_process("check", "--json", moment=healthy.now - 600, environ=healthy.environ)
     assert said.status == 2
     (found,) = [each for each in json.loads(said.out)["findings"] if each["code"] == "clock"]
-    assert "ahead of ours" in found["text"]
+    assert "behind the server's" in found["text"]
     assert "NTP" in found["cure"]
 
 
