@@ -166,18 +166,8 @@ class Run:
         """Say what is due, after noting where new metrics and a new time frame begin."""
         settings, now = self._job.windows, self._clock.now()
         within = planner.horizon(settings, now)
-        begin = settings.initial_backfill_date
-        if ledger.is_new and begin is not None and wish.begin is None:
-            if begin < within.oldest:
-                raise ConfigurationError(
-                    f"RETENTION_DAYS={settings.retention_days} is shorter than the backfill from"
-                    " INITIAL_BACKFILL_DATE: what is fetched would be deleted at once; raise"
-                    " RETENTION_DAYS or set a later date"
-                )
-            if begin > now:
-                raise ConfigurationError(
-                    "INITIAL_BACKFILL_DATE is in the future; set an earlier one"
-                )
+        if ledger.is_new and wish.begin is None:
+            planner.check_beginning(settings, now)
         self._frame(ledger, now)
         if wish.begin is not None:
             end = wish.end if wish.end is not None else within.newest

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from .catalogue import Metric
+from .errors import ConfigurationError
 from .export import Task
 from .settings import WindowSettings
 from .state import MetricState, State
@@ -26,6 +27,19 @@ def horizon(settings: WindowSettings, now: float) -> Horizon:
     today = midnight(int(now))
     oldest = today - settings.retention_days * DAY if settings.retention_days else 0
     return Horizon(oldest, int(now) - settings.settle)
+
+
+def check_beginning(settings: WindowSettings, now: float) -> None:
+    """Raise `ConfigurationError` where `INITIAL_BACKFILL_DATE` is no day to begin with."""
+    begin = settings.initial_backfill_date
+    if begin is not None and begin < horizon(settings, now).oldest:
+        raise ConfigurationError(
+            f"RETENTION_DAYS={settings.retention_days} is shorter than the backfill from"
+            " INITIAL_BACKFILL_DATE: what is fetched would be deleted at once; raise"
+            " RETENTION_DAYS or set a later date"
+        )
+    if begin is not None and begin > now:
+        raise ConfigurationError("INITIAL_BACKFILL_DATE is in the future; set an earlier one")
 
 
 def beginning(settings: WindowSettings, state: State, now: float) -> int:

@@ -39,12 +39,17 @@ class _OverLimitError(Exception):
     pass
 
 
+def covered(step: int) -> int:
+    """Return the seconds that a range selector covers: the step, or two scrapes of 60 s."""
+    return max(step, 2 * _SAMPLE_SPACING)
+
+
 def variables(step: int) -> dict[str, object]:
     """Return what a template may name, for a query evaluated every `step` seconds.
 
-    `range` is what a range selector covers: the step, and never less than two scrapes of 60 s.
+    `range` is what a range selector covers.
     """
-    window = max(step, 2 * _SAMPLE_SPACING)
+    window = covered(step)
     return {
         "step": f"{step}s",
         "step_seconds": step,

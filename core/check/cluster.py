@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,36 +10,43 @@ from statistics import median
 from typing import Final
 
 from ..job import Job
+from ..promql_tokens import quoted
+from ..template import covered
 from .asking import Asking, total
+from .expected import series_names
 from .finding import Code, Finding, Level
 
-_CLUSTER_LABELS: Final = (
-    "cluster",
-    "cluster_name",
-    "cluster_id",
-    "k8s_cluster",
-    "k8s_cluster_name",
-)
+_CLUSTER_LABEL: Final = re.compile(r"(?!label_|exported_)\w*cluster\w*", re.IGNORECASE)
+_NODES: Final = "kube_node_info"
 _CPU: Final = "container_cpu_usage_seconds_total"
-_FLAG: Final = "--metric-labels-allowlist=pods=[*],nodes=[*]"
+_FLAG: Final = "--metric-labels-allowlist=pods=[*],nodes=[*],namespaces=[*]"
+_OLDEST: Final = (2, 1)
+_OTHER_NAMES: Final = "kube_pod_container_resource_requests_cpu_cores"  # until version 2
+_VERSION: Final = f"""
+count by (version) (kube_state_metrics_build_info)
+or count by (image) (kube_pod_container_info{{image=~".*kube-state-metrics:.*"}})
+or count by (__name__) ({_OTHER_NAMES})"""
 
 
 def clusters(asking: Asking, job: Job) -> Iterator[Finding]:
     """Say whether one store holds several clusters that nothing tells apart."""
     settings = job.catalogue_settings
-    if settings.matchers and not asking.count("kube_node_info"):
-        if total(asking.raw("count(kube_node_info)")):
+    if not asking.count(_NODES):
+        if settings.matchers and total(asking.raw(f"count({_NODES})")):
             yield Finding(
                 Level.WRONG, Code.MATCHERS_NOTHING, "MATCHERS",
                 f"{settings.matchers} fits no series, and without it there are some",
                 "correct MATCHERS: `promferry metrics show pod_info` prints a query to try",
             )  # fmt: skip
         return
+    every = asking.label_names(_NODES)
+    names = [name for name in every if _CLUSTER_LABEL.fullmatch(name)]
     if settings.cluster_label:
+        is_there = settings.cluster_label in every
+        yield _kept_apart(settings.cluster_label, names, is_there=is_there)
         return
-    names = asking.label_names("kube_node_info")
-    for label in (each for each in _CLUSTER_LABELS if each in names):
-        rows = asking.rows(f"count by ({label}) (kube_node_info)")
+    for label in sorted(names, key=lambda name: (name != "cluster", name)):
+        rows = asking.rows(f"count by ({label}) ({_NODES})")
         values = sorted(row.labels.get(label, "") for row in rows)
         if len(values) > 1:
             shown = ", ".join(values[:5]) + (" ..." if len(values) > 5 else "")  # noqa: PLR2004
@@ -46,12 +54,24 @@ def clusters(asking: Asking, job: Job) -> Iterator[Finding]:
                 Level.WRONG, Code.CLUSTERS_MIXED, "clusters",
                 f"this store holds {len(values)} clusters by the label {label} ({shown}), and they"
                 " would be exported as one",
-                f"set MATCHERS='{label}=\"{values[0]}\"' for one of them, or CLUSTER_LABEL={label}"
-                " to keep them apart in one export",
+                f"set MATCHERS='{label}={quoted(values[0])}' for one of them, or"
+                f" CLUSTER_LABEL={label} to keep them apart in one export",
                 {"label": label, "values": values},
             )  # fmt: skip
             return
     yield Finding(Level.OK, Code.CLUSTERS, "clusters", "the store holds one cluster")
+
+
+def _kept_apart(label: str, names: list[str], *, is_there: bool) -> Finding:
+    """Judge `CLUSTER_LABEL`; `names` are the labels that are called after clusters."""
+    if is_there:
+        return Finding(Level.OK, Code.CLUSTERS, "clusters", f"kept apart by CLUSTER_LABEL={label}")
+    instead = f"set CLUSTER_LABEL={names[0]}" if names else "unset it where there is one cluster"
+    return Finding(
+        Level.WRONG, Code.CLUSTERS_LABEL, "clusters",
+        f"CLUSTER_LABEL={label} keeps nothing apart: {_NODES} has no such label",
+        f"{instead}; an external label of each cluster's Prometheus is what is meant",
+    )  # fmt: skip
 
 
 def kube_state(asking: Asking) -> Iterator[Finding]:
@@ -61,18 +81,19 @@ def kube_state(asking: Asking) -> Iterator[Finding]:
     if not pods:
         yield Finding(
             Level.WRONG, Code.KUBE_STATE_MISSING, subject, "there is no kube_pod_info",
-            "install kube-state-metrics 2.0 or later, and have this server scrape it",
+            "install kube-state-metrics 2.1 or later, and have this server scrape it",
         )  # fmt: skip
         return
-    build = asking.first("kube_state_metrics_build_info")
-    version = build.labels.get("version", "") if build else ""
-    if re.match(r"v?[01]\.", version):
+    version = _version(asking)
+    if version and version < _OLDEST:
         yield Finding(
             Level.WRONG, Code.KUBE_STATE_OLD, subject,
-            f"version {version} names its metrics otherwise", "upgrade it to 2.0 or later",
+            f"version {'.'.join(map(str, version))} names its metrics and labels otherwise",
+            "upgrade it to 2.1 or later",
         )  # fmt: skip
     else:
-        yield Finding(Level.OK, Code.KUBE_STATE, subject, f"{version or 'there'}, {pods} pods")
+        told = f"version {'.'.join(map(str, version))}" if version else "there"
+        yield Finding(Level.OK, Code.KUBE_STATE, subject, f"{told}, {pods} pods")
     doubled = asking.count("count by (namespace, pod, uid) (kube_pod_info) > 1")
     if doubled:
         yield Finding(
@@ -81,15 +102,29 @@ def kube_state(asking: Asking) -> Iterator[Finding]:
             "remove one; the built-in queries count each pod once meanwhile",
             {"pods": doubled},
         )  # fmt: skip
-    for what in ("pod", "node"):
-        metric = f"kube_{what}_labels"
-        labels = asking.label_names(metric)
-        if not any(name.startswith("label_") for name in labels):
-            yield Finding(
-                Level.NOTE, Code.KUBE_STATE_LABELS, subject,
-                f"{metric} carries no Kubernetes label: {what}_labels will be empty of them",
-                f"start kube-state-metrics with {_FLAG}",
-            )  # fmt: skip
+    bare = [
+        what
+        for what in ("pod", "node", "namespace")
+        if not any(name.startswith("label_") for name in asking.label_names(f"kube_{what}_labels"))
+    ]
+    if bare:
+        yield Finding(
+            Level.NOTE, Code.KUBE_STATE_LABELS, subject,
+            f"it shows no Kubernetes label of {', '.join(f'{what}s' for what in bare)}:"
+            f" {', '.join(f'{what}_labels' for what in bare)} will be empty of them",
+            f"start kube-state-metrics with {_FLAG}",
+        )  # fmt: skip
+
+
+def _version(asking: Asking) -> tuple[int, int] | None:
+    """Return what it says of itself, what its image says, or how its metrics are called."""
+    for row in asking.rows(_VERSION):
+        said = row.labels.get("version") or row.labels.get("image", "").rpartition(":")[2]
+        if found := re.match(r"v?(\d+)\.(\d+)", said):
+            return int(found[1]), int(found[2])
+        if row.labels.get("__name__") == _OTHER_NAMES:
+            return 1, 9
+    return None
 
 
 def cadvisor(asking: Asking) -> Iterator[Finding]:
@@ -122,29 +157,35 @@ def cadvisor(asking: Asking) -> Iterator[Finding]:
 
 
 def interval(asking: Asking, job: Job) -> Iterator[Finding]:
-    """Hold the time between two scrapes against the step: a rate needs two samples in it."""
-    step = job.catalogue_settings.query_step
-    row = asking.first(f'{_CPU}{{container!=""}}') or asking.first(_CPU)
+    """Hold the time between two scrapes against the steps: a rate needs two samples."""
+    steps = [metric.step for metric in job.metrics if _CPU in series_names(metric.query)]
+    row = asking.first(f'{_CPU}{{container!=""}}') if steps else None
     if row is None:
         return
     wanted = ("namespace", "pod", "container", "instance", "job", "id")
     inside = ",".join(
-        '{}="{}"'.format(name, row.labels[name].replace("\\", "\\\\").replace('"', '\\"'))
-        for name in wanted
-        if row.labels.get(name)
+        f"{name}={quoted(row.labels[name])}" for name in wanted if row.labels.get(name)
     )
     times = asking.times(f"{_CPU}{{{inside}}}", 3600)
     if len(times) < 3:  # noqa: PLR2004
         return
     seconds = median(later - earlier for earlier, later in pairwise(times))
-    if seconds * 2 > step:
+    step = min(steps)
+    if seconds * 2 > covered(step):
         yield Finding(
             Level.WRONG, Code.INTERVAL_LONG, "scrape interval",
-            f"{seconds:.0f} s between two scrapes, QUERY_STEP is {step} s: rates have gaps",
-            f"set QUERY_STEP to at least {int(seconds * 2)}, or scrape more often",
+            f"{seconds:.0f} s between two scrapes, but rates over {covered(step)} s: gaps in usage",
+            f"set QUERY_STEP to at least {math.ceil(seconds * 2)}, or scrape more often",
+            {"seconds": seconds},
+        )  # fmt: skip
+    elif seconds > step:
+        yield Finding(
+            Level.NOTE, Code.INTERVAL_STEP, "scrape interval",
+            f"{seconds:.0f} s between two scrapes, a step of {step} s: each value is there twice",
+            f"QUERY_STEP={math.ceil(seconds)} exports all that there is",
             {"seconds": seconds},
         )  # fmt: skip
     else:
         yield Finding(
-            Level.OK, Code.INTERVAL, "scrape interval", f"{seconds:.0f} s, QUERY_STEP {step} s"
+            Level.OK, Code.INTERVAL, "scrape interval", f"{seconds:.0f} s, and a step of {step} s"
         )

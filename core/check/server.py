@@ -31,6 +31,8 @@ def server(asking: Asking, overheard: Overheard, job: Job, now: float) -> Iterat
     except (BrokenAnswerError, TooMuchError) as error:
         yield _unreached(error, url)
         return
+    # Where ours is ahead, nothing is there yet at our moment: that is said once, by the clock.
+    asking.at = int(min(now, clock)) - job.windows.settle
     yield Finding(Level.OK, Code.SERVER, url, f"{_kind(asking, overheard, job)} answers")
     if job.server.insecure_skip_verify and job.server.scheme == "https":
         yield Finding(
@@ -46,7 +48,7 @@ def history(asking: Asking, job: Job) -> Iterator[Finding]:
     begin = job.windows.initial_backfill_date
     if begin is not None:
         days = max(1, (asking.at - begin) // DAY)
-    if not asking.count(_NODES):
+    if not days or not asking.count(_NODES):
         return
     if asking.count(_NODES, asking.at - days * DAY + 600):
         yield Finding(

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import uuid4
 
-from ..errors import KnownError
+from ..errors import ConfigurationError, KnownError, UnavailableError
+from ..layout import STATE
+from ..planner import check_beginning
+from ..settings import WindowSettings
 from ..sink import Sink
 from .finding import Code, Finding, Level, of_error
 
@@ -47,7 +50,7 @@ class _Probe:
 
 
 def sink(opened: Sink, cluster: str) -> Iterator[Finding]:
-    """Yield what could not be done, each with its cure; all of it is tried, whatever fails."""
+    """Yield what could not be done, each with its cure; a right that is missing hides no other."""
     probe = _Probe(opened, cluster)
     place = opened.locate(cluster)
     steps: tuple[tuple[Code, Callable[[], None]], ...] = (
@@ -63,5 +66,24 @@ def sink(opened: Sink, cluster: str) -> Iterator[Finding]:
         except KnownError as error:
             failed = True
             yield of_error(error, code, place)
+            if isinstance(error, UnavailableError):
+                break  # it does not serve: the other steps would only knock again
     if not failed:
         yield Finding(Level.OK, Code.SINK, place, "writes, reads, lists and deletes")
+
+
+def beginning(
+    opened: Sink, cluster: str, settings: WindowSettings, now: float
+) -> Iterator[Finding]:
+    """Yield what a first run would refuse of `INITIAL_BACKFILL_DATE`; later ones do not look."""
+    try:
+        check_beginning(settings, now)
+    except ConfigurationError as error:
+        try:
+            state = opened.get(f"{cluster}/{STATE}")
+        except KnownError:
+            return  # said already
+        if state is None:
+            yield of_error(error, Code.HISTORY_BEGINNING, "INITIAL_BACKFILL_DATE")
+        else:
+            state.body.close()

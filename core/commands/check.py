@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import attrs
 import click
@@ -11,10 +11,11 @@ import click
 from ..check.asking import Asking, Overheard
 from ..check.catalogue import catalogue
 from ..check.cluster import cadvisor, clusters, interval, kube_state
+from ..check.expected import uses
 from ..check.finding import Code, Finding, Level, counts, exit_status, of_error
 from ..check.server import history, server
 from ..check.show import closing, show
-from ..check.sink import sink
+from ..check.sink import beginning, sink
 from ..environ import is_set, read
 from ..errors import KnownError
 from ..job import Job, gather
@@ -95,6 +96,7 @@ def _all(job: Job, setup: Setup) -> Iterator[Finding]:
         return
     try:
         yield from sink(opened, cluster)
+        yield from beginning(opened, cluster, job.windows, setup.clock.now())
     finally:
         opened.close()
 
@@ -111,20 +113,28 @@ def _server(job: Job, setup: Setup, overheard: Overheard) -> Iterator[Finding]:
         reached = reached and (finding.level in (Level.OK, Level.NOTE) or finding.code == "clock")
     if not reached:
         return
-    for look, subject in (
-        (lambda: history(asking, job), "history"),
-        (lambda: clusters(asking, job), "clusters"),
-        (lambda: kube_state(asking), "kube-state-metrics"),
-        (lambda: cadvisor(asking), "cAdvisor"),
-        (lambda: interval(asking, job), "scrape interval"),
-        (lambda: catalogue(asking, job), "metrics"),
+    for look, subject, is_due in (
+        (lambda: history(asking, job), "history", True),
+        (lambda: clusters(asking, job), "clusters", True),
+        (lambda: kube_state(asking), "kube-state-metrics", uses(job.metrics, "kube_")),
+        (lambda: cadvisor(asking), "cAdvisor", uses(job.metrics, "container_")),
+        (lambda: interval(asking, job), "scrape interval", True),
+        (lambda: catalogue(asking, job), "metrics", True),
     ):
-        yield from _guarded(look, subject)
+        if is_due and not (yield from _guarded(look, subject, client)):
+            return
 
 
-def _guarded(look: Callable[[], Iterator[Finding]], subject: str) -> Iterator[Finding]:
-    """Make a finding of what goes wrong on the way."""
+def _guarded(
+    look: Callable[[], Iterator[Finding]], subject: str, client: Client
+) -> Generator[Finding, None, bool]:
+    """Make a finding of what goes wrong on the way; return whether to go on asking."""
     try:
         yield from look()
     except (KnownError, BrokenAnswerError, TooMuchError) as error:
         yield of_error(error, Code.SERVER_FAILS, subject)
+        try:
+            return client.is_up()
+        except KnownError:
+            return False
+    return True

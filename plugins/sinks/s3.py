@@ -118,7 +118,18 @@ class S3Sink:
             return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
         except ClientError as error:
             code = _code(error)
-            if code in _GONE or (code in _DENIED and not self._is_listed(key)):
+            if code in _GONE:
+                return None
+            if code not in _DENIED:
+                raise
+            try:
+                listed = self._is_listed(key)
+            except ConfigurationError as unlisted:
+                raise ConfigurationError(
+                    f"s3:GetObject on {self.locate(key)} is denied, or it is not there; which of"
+                    f" both can't be told: {unlisted}"
+                ) from None
+            if not listed:
                 return None
             raise
 

@@ -14,7 +14,9 @@ import pytest
 from examples.demo.cluster import Cluster
 from examples.demo.everything import everything
 from examples.demo.series import Series
+from promferry.core.check.expected import EVERYWHERE, SOMEWHERE, TOGETHER
 from promferry.core.check.finding import Code
+from tests.catalogue.conftest import catalogue
 from tests.documents import TOP
 from tests.run.command import Said, in_process, settings
 from tests.servers.faults import FaultProxy
@@ -22,7 +24,7 @@ from tests.servers.history import History
 from tests.servers.process import free_port
 from tests.servers.prometheus import Prometheus
 from tests.servers.relay import Relay
-from tests.servers.s3 import LikeAws, Ministack
+from tests.servers.s3 import Credentials, LikeAws, Ministack, writer_policy
 
 Change = Callable[[Series], Sequence[Series]]
 
@@ -161,11 +163,24 @@ def old(one: Series) -> list[Series]:
     return [Series(one.name, {**one.labels, "version": "v1.9.8"}, one.samples)]
 
 
+def image_of(version: str) -> Change:
+    """Have it say its version by its image alone."""
+
+    def change(one: Series) -> list[Series]:
+        if one.name != "kube_state_metrics_build_info":
+            return [one]
+        labels = {"container": "ksm", "image": f"registry.example/kube-state-metrics:{version}"}
+        return [Series("kube_pod_container_info", labels, one.samples)]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "code", "level", "cure"),
     [
         (without("kube_"), "kube-state-metrics.missing", "wrong", "install kube-state-metrics"),
-        (old, "kube-state-metrics.old", "wrong", "2.0 or later"),
+        (old, "kube-state-metrics.old", "wrong", "2.1 or later"),
+        (image_of("v2.0.0"), "kube-state-metrics.old", "wrong", "2.1 or later"),
         (twice("kube-state-metrics"), "kube-state-metrics.twice", "note", "remove one"),
         (unlabelled, "kube-state-metrics.labels", "note", "--metric-labels-allowlist"),
         (without("container_"), "cadvisor.missing", "wrong", "/metrics/cadvisor"),
@@ -173,6 +188,8 @@ def old(one: Series) -> list[Series]:
         (twice("kubelet"), "cadvisor.twice", "note", "remove one of the jobs"),
         (two_clusters, "clusters.mixed", "wrong", "MATCHERS='cluster=\"a\"'"),
         (thinned, "interval.long", "wrong", "QUERY_STEP to at least 600"),
+        (without("DCGM_"), "metric.unexpectedly-empty", "note", "dcgm-exporter"),
+        (without("kubelet_volume_stats"), "metric.unexpectedly-empty", "note", "/metrics too"),
         (without("kube_pod_owner"), "metric.unexpectedly-empty", "note", "metrics show pod_owner"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
@@ -180,21 +197,22 @@ def old(one: Series) -> list[Series]:
 def test_a_staged_fault_is_found_and_its_cure_named(
     change: Change, code: str, level: str, cure: str, stage_of: Callable[..., Stage]
 ) -> None:
-    stage = stage_of(change)
-    found = stage.found()
+    found = stage_of(change, hours=2).found(BACKFILL_DAYS="0")
     assert code in found, found
     assert found[code]["level"] == level
     assert cure in found[code]["cure"]
-    assert stage.check("--json").status == (2 if any(
-        each["level"] == "wrong" for each in found.values()) else 0)  # fmt: skip
 
 
 def test_two_clusters_told_apart_are_no_finding(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(two_clusters)
+    stage = stage_of(two_clusters, hours=2)
+    stage.environ["BACKFILL_DAYS"] = "0"
     for environ in ({"MATCHERS": 'cluster="a"'}, {"CLUSTER_LABEL": "cluster"}):
         assert stage.found(**environ) == {}
     found = stage.found(MATCHERS='cluster="c"')
     assert found["matchers.nothing"]["level"] == "wrong"
+    found = stage.found(CLUSTER_LABEL="cluster_name", METRICS="pod_info")
+    assert found["clusters.label"]["level"] == "wrong"
+    assert "CLUSTER_LABEL=cluster;" in found["clusters.label"]["cure"]
 
 
 def test_data_that_begins_later_than_the_backfill(healthy: Stage) -> None:
@@ -204,12 +222,60 @@ def test_data_that_begins_later_than_the_backfill(healthy: Stage) -> None:
     assert healthy.check(BACKFILL_DAYS="3").status == 0
 
 
+def test_a_beginning_that_a_first_run_refuses(healthy: Stage, tmp_path: Path) -> None:
+    """Only before the first export: later the date says nothing any more."""
+    wrong = {"INITIAL_BACKFILL_DATE": "2025-10-01", "METRICS": "node_info",
+             "LOCAL_DIR": str(tmp_path)}  # fmt: skip
+    found = healthy.found(**wrong)
+    assert "RETENTION_DAYS" in found["history.beginning"]["cure"]
+    (tmp_path / "prod").mkdir()
+    (tmp_path / "prod/_state.json").write_text("{}", "utf-8")
+    assert "history.beginning" not in healthy.found(**wrong)
+
+
+def test_a_step_that_is_a_scrape_long_is_no_finding(healthy: Stage) -> None:
+    """Rates never cover less than two scrapes of a minute, whatever the step."""
+    few = {"METRICS": "cpu_usage"}
+    assert healthy.found(**few, QUERY_STEP="60") == {}
+    found = healthy.found(**few, QUERY_STEP="30")
+    assert list(found) == ["interval.step"]
+    assert "QUERY_STEP=60" in found["interval.step"]["cure"]
+
+
+def test_exporters_that_no_metric_needs_are_not_asked_for(
+    stage_of: Callable[..., Stage], tmp_path: Path
+) -> None:
+    """Metrics of one's own: empty is told from misspelt by the series they are made of."""
+    (tmp_path / "own.yaml").write_text(
+        "- {name: own, query: sum(DCGM_FI_DEV_FB_USED)}\n"
+        "- {name: nobody, query: 'sum(DCGM_FI_DEV_FB_USED{pod=\"none\"})'}\n"
+        "- {name: misspelt, query: sum(DCGM_FI_DEV_FB_USE)}\n",
+        "utf-8",
+    )
+    stage = stage_of(without("kube_", "container_"), hours=1)
+    own = {"QUERIES_DIR": str(tmp_path), "METRICS": "own,nobody,misspelt"}
+    found = stage.found(**own)
+    assert list(found) == ["metric.unexpectedly-empty"]
+    assert "no DCGM_FI_DEV_FB_USE" in found["metric.unexpectedly-empty"]["text"]
+    assert "misspelt" in found["metric.unexpectedly-empty"]["cure"]
+
+
 def test_a_clock_that_is_off(healthy: Stage) -> None:
     said = in_process("check", "--json", moment=healthy.now - 600, environ=healthy.environ)
     assert said.status == 2
     (found,) = [each for each in json.loads(said.out)["findings"] if each["code"] == "clock"]
     assert "behind the server's" in found["text"]
     assert "NTP" in found["cure"]
+
+
+def test_a_clock_that_is_ahead_is_the_only_finding(healthy: Stage) -> None:
+    """What is not there yet at our time is not missing."""
+    environ = {**healthy.environ, "METRICS": "pod_info,cpu_usage"}
+    said = in_process("check", "--json", moment=healthy.now + 3600, environ=environ)
+    assert said.status == 2
+    (found,) = [each for each in json.loads(said.out)["findings"] if each["level"] != "ok"]
+    assert found["code"] == "clock"
+    assert "raise SETTLE" in found["cure"]
 
 
 def test_a_rejected_metric(healthy: Stage, tmp_path: Path) -> None:
@@ -240,6 +306,20 @@ def test_a_page_in_place_of_a_server(healthy: Stage) -> None:
     assert "PATH_PREFIX" in found["server.not-prometheus"]["cure"]
 
 
+def test_a_server_that_dies_on_the_way_is_told_once(healthy: Stage) -> None:
+    def plan() -> Iterator[str]:
+        yield from ["pass"] * 12
+        while True:
+            yield "502"
+
+    with FaultProxy(healthy.server.url, plan()) as proxy:
+        environ = {**healthy.environ, "PORT": str(proxy.port)}
+        said = in_process("check", moment=healthy.now, environ=environ)
+        assert sum(proxy.counts.values()) < 20
+    assert said.status == 1
+    assert len([line for line in said.out.splitlines() if line.startswith("DOWN")]) == 1
+
+
 def test_wrong_settings_are_told_as_in_a_run(healthy: Stage) -> None:
     said = healthy.check(TIME_FRAME="1h", CLUSTER_NAME="../x")
     assert said.status == 2
@@ -260,9 +340,45 @@ def test_a_missing_right_is_named_by_its_action(
         assert ministack.objects(bucket) == {}
         found = healthy.found(**sink, S3_PREFIX="elsewhere")
     for code, action in (("sink.write", "s3:PutObject"), ("sink.list", "s3:ListBucket"),
-                         ("sink.delete", "s3:DeleteObject")):  # fmt: skip
+                         ("sink.read", "s3:GetObject"), ("sink.delete", "s3:DeleteObject"),
+                         ):  # fmt: skip
         assert found[code]["level"] == "wrong"
         assert action in found[code]["text"]
+
+
+@pytest.mark.parametrize("missing", ["PutObject", "GetObject", "DeleteObject", "ListBucket"])
+def test_one_right_that_is_missing_is_the_only_finding(
+    missing: str, healthy: Stage, ministack: Ministack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = ministack.make_bucket()
+    policy = writer_policy(bucket, "k8s/prometheus")
+    listing, objects = policy["Statement"]
+    objects["Action"] = [each for each in objects["Action"] if each != f"s3:{missing}"]
+    if missing == "ListBucket":
+        policy["Statement"].remove(listing)
+    code = {"PutObject": "write", "GetObject": "read", "DeleteObject": "delete",
+            "ListBucket": "list"}[missing]  # fmt: skip
+    with LikeAws(ministack.url) as s3:
+        for name, value in ministack.make_user(policy).environ(s3.url).items():
+            monkeypatch.setenv(name, value)
+        found = healthy.found(
+            SINK="s3", S3_BUCKET=bucket, S3_PREFIX="k8s/prometheus", METRICS="node_info"
+        )
+    assert list(found) == [f"sink.{code}"]
+    assert f"s3:{missing}" in found[f"sink.{code}"]["text"]
+    assert "allow it in the policy" in found[f"sink.{code}"]["cure"]
+
+
+def test_a_store_that_is_down_is_told_once(healthy: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Credentials("a", "b").environ(f"http://127.0.0.1:{free_port()}")
+    for name, value in {**keys, "AWS_MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    sink = {"SINK": "s3", "S3_BUCKET": "some-bucket", "S3_PREFIX": "k8s", "METRICS": "node_info"}
+    said = healthy.check("--json", **sink)
+    assert said.status == 1
+    (found,) = [each for each in json.loads(said.out)["findings"] if each["level"] != "ok"]
+    assert found["code"] == "sink.write"
+    assert found["level"] == "down"
 
 
 def test_every_code_is_in_the_document() -> None:
@@ -273,3 +389,10 @@ def test_every_code_is_in_the_document() -> None:
     assert {code.value for code in Code} - well == {
         code.value for code in Code if f"`{code.value}`" in told
     }
+
+
+def test_the_check_knows_each_metric_of_the_catalogue() -> None:
+    """Whether it may be empty is said of every one, and of none that is not there."""
+    names = {metric.name for metric in catalogue().metrics}
+    assert names == EVERYWHERE | set(SOMEWHERE)
+    assert set(TOGETHER) | {other for other, _, _ in TOGETHER.values()} <= names
