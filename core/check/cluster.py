@@ -20,6 +20,7 @@ _CLUSTER_LABEL: Final = re.compile(r"(?!label_|exported_)\w*cluster\w*", re.IGNO
 _NODES: Final = "kube_node_info"
 _CPU: Final = "container_cpu_usage_seconds_total"
 _FLAG: Final = "--metric-labels-allowlist=pods=[*],nodes=[*],namespaces=[*]"
+_FEW: Final = 4
 _OLDEST: Final = (2, 1)
 _OTHER_NAMES: Final = "kube_pod_container_resource_requests_cpu_cores"  # until version 2
 _VERSION: Final = f"""
@@ -98,7 +99,7 @@ def kube_state(asking: Asking) -> Iterator[Finding]:
     if doubled:
         yield Finding(
             Level.NOTE, Code.KUBE_STATE_TWICE, subject,
-            f"{doubled} pods are seen twice: two of them are scraped, or one by two jobs",
+            f"{doubled} pods are seen twice: {_scrapers(asking, 'kube_pod_info', 'instance')}",
             "remove one; the built-in queries count each pod once meanwhile",
             {"pods": doubled},
         )  # fmt: skip
@@ -150,10 +151,22 @@ def cadvisor(asking: Asking) -> Iterator[Finding]:
     if doubled:
         yield Finding(
             Level.NOTE, Code.CADVISOR_TWICE, "cAdvisor",
-            f"{doubled} containers are scraped twice, by two jobs perhaps",
-            "remove one of the jobs; the built-in queries count each container once meanwhile",
+            f"{doubled} containers are scraped twice: {_scrapers(asking, _CPU)}",
+            "remove one of the two; the built-in queries count each container once meanwhile",
             {"containers": doubled},
         )  # fmt: skip
+
+
+def _scrapers(asking: Asking, selector: str, *more: str) -> str:
+    """Return who scrapes these series, by the labels that tell them apart."""
+    labels = ("job", "service", "endpoint", "prometheus", "prometheus_replica", "replica", *more)
+    rows = [row.labels for row in asking.rows(f"count by ({', '.join(labels)}) ({selector})")]
+    several = [name for name in labels if len({row.get(name, "") for row in rows}) > 1]
+    told = [" ".join(f"{name}={row.get(name, '')}" for name in several) for row in rows]
+    shown = " and ".join(sorted(told)[:_FEW])
+    if len(told) > _FEW:
+        shown += f" and {len(told) - _FEW} more"
+    return f"by {shown}" if several else "by two instances of one job"
 
 
 def interval(asking: Asking, job: Job) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Findings as lines: colours on a terminal, the cure behind an arrow."""
+"""Findings as they come: rows of a table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,18 +17,43 @@ _COLOURS: Final = {
     Level.WRONG: "red",
 }
 _WIDTH: Final = max(len(level.value) for level in Level)
+_SUBJECT: Final = 24
+_NARROW: Final = 60  # columns: below this, a table is harder to read than lines
 
 
-def show(finding: Finding, *, coloured: bool) -> None:
-    """Print one finding on standard output, at once; `coloured` only where it is a terminal."""
-    level = finding.level
-    word = level.value if level in (Level.OK, Level.NOTE) else level.value.upper()
-    line = f"{finding.subject}: {finding.text}"
-    if finding.cure:
-        line += f" -> {finding.cure}"
-    word = word.ljust(_WIDTH)
-    click.echo(f"{click.style(word, fg=_COLOURS[level]) if coloured else word}  {line}")
+def show(finding: Finding) -> None:
+    """Print one finding on standard output, at once."""
+    if not sys.stdout.isatty() or not _row(finding):
+        line = f"{_word(finding).ljust(_WIDTH)}  {finding.subject}: {finding.text}"
+        click.echo(f"{line} -> {finding.cure}" if finding.cure else line)
     sys.stdout.flush()
+
+
+def _row(finding: Finding) -> bool:
+    """Print a row, its colours as `NO_COLOR` says; return False where the terminal is narrow."""
+    # rich takes a tenth of a second to import, and a log never needs it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if console.width < _NARROW:
+        return False
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=_WIDTH)
+    table.add_column(width=_SUBJECT, overflow="fold")
+    table.add_column(overflow="fold")
+    told = Text(finding.text)
+    if finding.cure:
+        told.append("\n-> ").append(finding.cure, style=_COLOURS[finding.level])
+    table.add_row(Text(_word(finding), style=_COLOURS[finding.level]), Text(finding.subject), told)
+    console.print(table)
+    return True
+
+
+def _word(finding: Finding) -> str:
+    level = finding.level
+    return level.value if level in (Level.OK, Level.NOTE) else level.value.upper()
 
 
 def closing(findings: Iterable[Finding]) -> str:
@@ -38,5 +63,4 @@ def closing(findings: Iterable[Finding]) -> str:
     if not bad:
         return "nothing found: this set-up works"
     told = ", ".join(f"{levels.count(level)} {level.value}" for level in bad)
-    works = " ; the export works as it is" if bad == [Level.NOTE] else ""
-    return f"{told}{works.replace(' ;', ';')}"
+    return f"{told}; the export works as it is" if bad == [Level.NOTE] else told

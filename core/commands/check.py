@@ -16,7 +16,7 @@ from ..check.finding import Code, Finding, Level, counts, exit_status, of_error
 from ..check.server import history, server
 from ..check.show import closing, show
 from ..check.sink import beginning, sink
-from ..environ import is_set, read
+from ..environ import read
 from ..errors import KnownError
 from ..job import Job, gather
 from ..logs import configure
@@ -60,7 +60,7 @@ def command(setup: Setup, *, as_json: bool) -> int:
     for finding in _all(job, setup):
         findings.append(finding)
         if not as_json:
-            show(finding, coloured=not is_set(environ, "NO_COLOR"))
+            show(finding)
     status = exit_status(findings)
     if as_json:
         document = {

@@ -185,7 +185,7 @@ def image_of(version: str) -> Change:
         (unlabelled, "kube-state-metrics.labels", "note", "--metric-labels-allowlist"),
         (without("container_"), "cadvisor.missing", "wrong", "/metrics/cadvisor"),
         (bare, "cadvisor.labels", "wrong", "metric_relabel_configs"),
-        (twice("kubelet"), "cadvisor.twice", "note", "remove one of the jobs"),
+        (twice("kubelet"), "cadvisor.twice", "note", "remove one of the two"),
         (two_clusters, "clusters.mixed", "wrong", "MATCHERS='cluster=\"a\"'"),
         (thinned, "interval.long", "wrong", "QUERY_STEP to at least 600"),
         (without("DCGM_"), "metric.unexpectedly-empty", "note", "dcgm-exporter"),
@@ -201,6 +201,12 @@ def test_a_staged_fault_is_found_and_its_cure_named(
     assert code in found, found
     assert found[code]["level"] == level
     assert cure in found[code]["cure"]
+
+
+def test_who_scrapes_twice_is_named(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(twice("kubelet"), hours=1)
+    found = stage.found(METRICS="cpu_usage", BACKFILL_DAYS="0")
+    assert "by job=kubelet and job=kubelet-2" in found["cadvisor.twice"]["text"]
 
 
 def test_two_clusters_told_apart_are_no_finding(stage_of: Callable[..., Stage]) -> None:

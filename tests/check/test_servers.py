@@ -13,9 +13,11 @@ from examples.demo.cluster import Cluster
 from promferry.core.check.server import kind
 from tests.auth.certificates import Authority
 from tests.run.command import in_process, settings
+from tests.run.test_terminal import on_a_terminal
 from tests.servers.faults import FaultProxy
 from tests.servers.history import History
 from tests.servers.nginx import Nginx
+from tests.servers.process import free_port
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoria import VictoriaMetrics
 
@@ -165,3 +167,16 @@ def test_a_metric_that_is_too_much_for_the_server_even_at_one_moment(tmp_path: P
     assert found["pod_info"]["code"] == "metric.too-much"
     assert found["pod_info"]["level"] == "down"
     assert "--query.max-samples" in found["pod_info"]["cure"]
+
+
+def test_on_a_terminal_the_findings_are_rows_of_its_width(tmp_path: Path) -> None:
+    """Elsewhere each is one line, however long, for grep."""
+    environ = settings(free_port(), tmp_path / "out", METRICS="pod_info", NO_COLOR="1")
+    rows = on_a_terminal("check", environ={**environ, "COLUMNS": "80"}).splitlines()
+    assert all(len(row) <= 80 for row in rows)
+    assert any(row.startswith("DOWN   http://127.0.0.1") for row in rows)
+    assert any(row.strip().startswith("-> start it, or set SCHEME") for row in rows)
+    narrow = on_a_terminal("check", environ={**environ, "COLUMNS": "40"}).splitlines()
+    piped = in_process("check", moment=MOMENT, environ=environ).out.splitlines()
+    assert len(narrow) == len(piped) == 4
+    assert all(each.startswith(("ok  ", "DOWN  ", "1 down")) for each in piped)
