@@ -65,9 +65,12 @@ def in_process(
     """
     out, err = io.StringIO(), io.StringIO()
     handlers = logging.getLogger().handlers[:]
+    levels = {name: logging.getLogger(name).level for name in ("", "promferry")}
     with redirect_stdout(out), redirect_stderr(err):
         status = run(arguments, Setup(environ, clock or FixedClock(moment)))
     logging.getLogger().handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     return Said(status, out.getvalue(), err.getvalue())
 
 
