@@ -94,7 +94,7 @@ def environ(empty_prometheus: Prometheus, tmp_path: Path) -> dict[str, str]:
     return {
         "HOSTNAME": "127.0.0.1", "PORT": str(empty_prometheus.port), "CLUSTER_NAME": "prod",
         "SINK": "local", "LOCAL_DIR": str(tmp_path / "export"), "METRICS": "cpu_requests",
-        "BACKFILL_DAYS": "0", "QUERY_DELAY": "0",
+        "BACKFILL_DAYS": "1", "QUERY_DELAY": "0",
     }  # fmt: skip
 
 
