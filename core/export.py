@@ -116,10 +116,11 @@ class Exporter:
             return None
         with blob.body as stored:
             held = look(stored, task.known)
+        if not held.before:
+            return None
         given = look(body, task.known)
         body.seek(0)
-        least = 1 if task.again else held.before
-        if given.before >= least or not held.before:
+        if given.before >= (1 if task.again else held.before):
             return None
         step = task.metric.step  # a run that was killed may have stored more than it recorded
         return max(task.known, int(held.last) + step)

@@ -26,7 +26,15 @@ _CLOSED: Final = b"\x03\x00"  # an empty last block
 
 
 class SpoolError(UnavailableError):
-    """There is no room for an answer on its way to the sink."""
+    """There is no room in the temporary folder."""
+
+    @classmethod
+    def of(cls, folder: str, what: str, error: OSError) -> SpoolError:
+        """Say which folder can't hold what, and what to do."""
+        return cls(
+            f"the temporary folder {folder} can't hold {what}: {error.strerror or error};"
+            " free some space, or set TMPDIR to a larger one"
+        )
 
 
 class Packing:
@@ -87,10 +95,7 @@ class Packing:
         try:
             self._file.write(packed)
         except OSError as error:
-            raise SpoolError(
-                f"the temporary folder {tempfile.gettempdir()} can't hold the answer:"
-                f" {error.strerror or error}; free some space, or set TMPDIR to a larger one"
-            ) from error
+            raise SpoolError.of(tempfile.gettempdir(), "the answer", error) from error
 
 
 def unpack(body: BinaryIO) -> Iterator[bytes]:

@@ -83,13 +83,12 @@ def again(
         for metric in metrics
         for window in state.grid.between(begin, min(end, within.newest))
         if window.start >= within.oldest
-        and (task := _task(metric, window, state.metrics.get(metric.name), within.newest))
+        and (
+            task := _task(metric, window, state.metrics.get(metric.name), within.newest, again=True)
+        )
         is not None
     ]
-    return sorted(
-        (attrs.evolve(task, again=True) for task in tasks),
-        key=lambda task: (task.window, task.metric.name),
-    )
+    return sorted(tasks, key=lambda task: (task.window, task.metric.name))
 
 
 def _is_newest(window: Window, state: State, within: Horizon) -> bool:
@@ -118,9 +117,16 @@ def _missing(metric: Metric, record: MetricState, state: State, within: Horizon)
             yield task
 
 
-def _task(metric: Metric, window: Window, record: MetricState | None, newest: int) -> Task | None:
+def _task(
+    metric: Metric,
+    window: Window,
+    record: MetricState | None,
+    newest: int,
+    *,
+    again: bool = False,
+) -> Task | None:
     until = reach(window, metric.step, newest)
     if until <= window.start:
         return None
     known = record.exported.reach(window.start, window.end) if record else window.start
-    return Task(metric, window, until, known)
+    return Task(metric, window, until, known, again)

@@ -12,7 +12,7 @@ import requests
 from ..clock import Clock
 from ..errors import ConfigurationError
 from ..pace import Pace
-from ..prometheus.client import Client, Server
+from ..prometheus.client import STRICT, Client, Server
 from ..prometheus.errors import BrokenAnswerError, TooMuchError
 from ..promql import work_in
 from ..retry import Retries, RetryPolicy
@@ -21,7 +21,6 @@ from ..stop import Stop
 
 T = TypeVar("T")
 
-_WHOLE: Final = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 _POLICY: Final = RetryPolicy(tries=3, patience=30.0)
 
 
@@ -134,7 +133,7 @@ class Asking:
         return self._paced(self._client.is_up)
 
     def _vector(self, params: dict[str, str], timeout: float) -> list[Any]:
-        params = {**params, "timeout": f"{timeout:g}", **_WHOLE}
+        params = {**params, "timeout": f"{timeout:g}", **STRICT}
         data = self._paced(lambda: self._client.ask("query", params, timeout + 1))
         result = data.get("result") if isinstance(data, dict) else None
         if not isinstance(result, list):

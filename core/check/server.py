@@ -25,10 +25,7 @@ def server(asking: Asking, overheard: Overheard, job: Job, now: float) -> Iterat
     url = job.server.url
     try:
         clock = asking.server_clock()
-    except KnownError as error:
-        yield _unreached(error, url)
-        return
-    except (BrokenAnswerError, TooMuchError) as error:
+    except (KnownError, BrokenAnswerError, TooMuchError) as error:
         yield _unreached(error, url)
         return
     # Where ours is ahead, nothing is there yet at our moment: that is said once, by the clock.

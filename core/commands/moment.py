@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from ..errors import ConfigurationError
 from ..settings import DAY
-from ..times import parse
+from ..times import iso, parse
 
 
 class Moment(click.ParamType[int]):
@@ -28,3 +29,11 @@ class Moment(click.ParamType[int]):
             self.fail(f"{value!r} is neither a date (2025-10-01) nor an ISO 8601 time", param, ctx)
         date_only = len(value) <= len("2025-10-01")
         return moment + DAY if self._is_end and date_only else moment
+
+
+def check_order(begin: int | None, end: int | None) -> None:
+    """Refuse a `--to` that is not after `--from`, where both are given."""
+    if begin is not None and end is not None and end <= begin:
+        raise ConfigurationError(
+            f"--to {iso(end)} is not after --from {iso(begin)}; give a later --to"
+        )

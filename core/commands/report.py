@@ -15,8 +15,8 @@ from ..logs import configure
 from ..reach import open_sink
 from ..settings import CatalogueSettings, JobSettings, LogSettings, without_pod_name
 from ..setup import Setup
-from ..times import iso
-from .moment import Moment
+from .moment import Moment, check_order
+from .written import write
 
 
 @click.command(
@@ -53,10 +53,7 @@ def command(
         raise ConfigurationError(
             "promferry report needs duckdb, which is not installed: pip install 'promferry[report]'"
         )
-    if begin is not None and end is not None and end <= begin:
-        raise ConfigurationError(
-            f"--to {iso(end)} is not after --from {iso(begin)}; give a later --to"
-        )
+    check_order(begin, end)
     environ, _ = without_pod_name(setup.environ)
     configure(read(LogSettings, environ))
     made = read_all({"job": JobSettings, "catalogue": CatalogueSettings}, environ)
@@ -84,14 +81,14 @@ def _tell(
     if page is not None:
         from ..report.page import render
 
-        _write(page, render(report))
+        write(page, render(report))
     if sheet_path is not None:
         from ..report.sheet import sheet
 
         if to_output:
             click.echo(sheet(report), nl=False)
         else:
-            _write(Path(sheet_path), sheet(report))
+            write(Path(sheet_path), sheet(report))
     for path in (page, None if to_output else sheet_path):
         if path is not None:
             click.echo(f"{path} is written", err=to_output)
@@ -107,10 +104,3 @@ def _tell(
     for note in report["notes"] if metrics else ():
         click.echo(note, err=to_output)
     return Exit.DONE if report["resources"] else Exit.INCOMPLETE
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"can't write {path}: {error.strerror}") from None

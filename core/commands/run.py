@@ -9,14 +9,13 @@ import click
 
 from .. import layout
 from ..environ import read
-from ..errors import ConfigurationError
 from ..exits import Exit
 from ..job import Run, Wish, gather
 from ..logs import configure
 from ..settings import DAY, LogSettings, without_pod_name
 from ..setup import Setup
 from ..times import iso
-from .moment import Moment
+from .moment import Moment, check_order
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +73,5 @@ def _wish(begin: int | None, end: int | None, oldest: int) -> Wish:
         return Wish()
     if begin is None:
         begin = oldest
-    if end is not None and end <= begin:
-        raise ConfigurationError(
-            f"--to {iso(end)} is not after --from {iso(begin)}; give a later --to"
-        )
+    check_order(begin, end)
     return attrs.evolve(Wish(), begin=begin, end=end)

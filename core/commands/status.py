@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from ..environ import read, read_all
-from ..errors import ConfigurationError
 from ..exits import Exit
 from ..ledger import Ledger
 from ..logs import configure
@@ -19,6 +18,7 @@ from ..status.coverage import coverage
 from ..status.document import document
 from ..status.holdings import holdings
 from ..windows import midnight
+from .written import write
 
 
 @click.command(
@@ -56,10 +56,7 @@ def command(setup: Setup, *, as_json: bool, page: Path | None, days: int | None)
     if page is not None:
         from ..status.page import render
 
-        try:
-            page.write_text(render(said), encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"can't write {page}: {error.strerror}") from None
+        write(page, render(said))
     if as_json:
         click.echo(json.dumps(said, indent=1, ensure_ascii=False))
     elif not said["metrics"]:

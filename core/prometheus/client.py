@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _CHUNK: Final = 1 << 18
 _LONGEST_URL: Final = 4000
 MOST_POINTS: Final = 11_000
-_STRICT: Final = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+STRICT: Final = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 _RESOLUTION: Final = re.compile(
     r"exceeded maximum resolution|maximum of [\d,]+ point", re.IGNORECASE
 )
@@ -93,7 +93,7 @@ class Client:
             "end": str(last_sample(query.start, query.end, query.step)),
             "step": str(query.step),
             "timeout": f"{self._timeout:g}",
-            **_STRICT,
+            **STRICT,
         }
         deadline = self._clock.monotonic() + self._timeout + max(1.0, self._timeout / 10)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from ..contents import days, objects
-from ..errors import UnavailableError
+from ..packing import SpoolError
 from ..sink import Sink
 from ..windows import DAY
 
@@ -67,8 +67,5 @@ class Source:
                 with path.open("wb") as file:
                     shutil.copyfileobj(body, file, 1 << 20)
             except OSError as error:
-                raise UnavailableError(
-                    f"the temporary folder {room.parent} can't hold {key}:"
-                    f" {error.strerror or error}; free some space, or set TMPDIR to a larger one"
-                ) from error
+                raise SpoolError.of(str(room.parent), key, error) from error
         return path

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-import jinja2
-
+from ..page import render_page
 from .document import UNITS
 from .table import TITLES, share
 
 
 def render(document: Mapping[str, Any]) -> str:
     """Return the page; every text in it is escaped."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"share": share, "amount": _amount}
-    source = files(__package__).joinpath("page.html.jinja").read_text("utf-8")
     resources = document["resources"]
     longest = {
         name: max((_length(row[name]) for row in document["rows"]), default=0) or 1
         for name in resources
     }
-    return environment.from_string(source).render(
+    return render_page(
+        __package__,
+        {"share": share, "amount": _amount},
         report=document,
         units={name: UNITS[name][0] for name in resources},
         words=TITLES,

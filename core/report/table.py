@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..terminal import WIDE, table_console
 from .document import UNITS
 from .plain import plain
 
-_WIDE: Final = 250
 _ROOMY: Final = 100
 _NARROWEST: Final = 9
 TITLES: Final = {"cpu": "CPU", "memory": "memory"}
@@ -16,14 +16,11 @@ TITLES: Final = {"cpu": "CPU", "memory": "memory"}
 
 def show(document: Mapping[str, Any]) -> None:
     """Print it on standard output; colours only where that is a terminal."""
-    from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=_WIDE)
+    console = table_console()
     roomy = console.width >= _ROOMY
     table = Table(
         box=None, pad_edge=False, header_style="bold", show_edge=False,
@@ -51,7 +48,7 @@ def show(document: Mapping[str, Any]) -> None:
         "total", *blank, "", *_numbers(document["totals"], document["digits"]), style="bold"
     )
     # A number that is cut off is worse than a line that the terminal breaks.
-    least = Measurement.get(console, console.options.update(max_width=_WIDE), table).minimum
+    least = Measurement.get(console, console.options.update(max_width=WIDE), table).minimum
     console.width = max(console.width, least)
     console.print(table)
     console.print(f"\n{legend(document)}", style="dim", markup=False)

@@ -30,6 +30,11 @@ class Mark(StrEnum):
 _URGENCY: Final = {mark: number for number, mark in enumerate(Mark)}
 
 
+def mark_of(hours: str) -> Mark:
+    """Return the most urgent mark of hours; `FULL` wins over `EMPTY` and over what is not due."""
+    return max(map(Mark, hours), key=_URGENCY.__getitem__)
+
+
 @attrs.frozen
 class Gap:
     """A window that is missing: never exported (`lost` False), or recorded and not in the sink."""
@@ -50,8 +55,8 @@ class Day:
 
     @property
     def mark(self) -> Mark:
-        """The most urgent mark of its hours; `FULL` wins over `EMPTY` and over what is not due."""
-        return max((Mark(hour) for hour in self.hours), key=_URGENCY.__getitem__)
+        """The most urgent mark of its hours."""
+        return mark_of(self.hours)
 
 
 @attrs.frozen

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import groupby
 from typing import Any, Final
 
-import jinja2
-
+from ..page import render_page
 from ..sizes import human
-from .coverage import Mark
-from .table import age, mark_of
+from .coverage import Mark, mark_of
+from .table import age
 
 _WORDS: Final[Mapping[Mark, str]] = {
     Mark.FULL: "exported",
@@ -35,11 +33,6 @@ _ROOM, _NARROWEST, _WIDEST = 75, 0.95, 6.0  # rem: all cells of a row together, 
 
 def render(document: Mapping[str, Any]) -> str:
     """Return the page for a status document; every text in it is escaped."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"human": human, "age": age}
-    source = files(__package__).joinpath("page.html.jinja").read_text("utf-8")
     days = [each["day"] for each in document["days"]]
     gaps = [
         {"metric": metric["name"], "kind": kind, **gap}
@@ -48,7 +41,9 @@ def render(document: Mapping[str, Any]) -> str:
         for gap in found
     ]
     gaps.sort(key=lambda gap: (gap["start"], gap["metric"]), reverse=True)
-    return environment.from_string(source).render(
+    return render_page(
+        __package__,
+        {"human": human, "age": age},
         status=document,
         months=[(month, len(list(group))) for month, group in groupby(days, lambda day: day[:7])],
         days=days,

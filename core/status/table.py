@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..sizes import human
-from .coverage import Mark
+from ..terminal import table_console
+from .coverage import Mark, mark_of
 
 _DAYS: Final = 31
 _SIGNS: Final[Mapping[Mark, tuple[str, str]]] = {
@@ -22,18 +23,14 @@ _LEGEND: Final = (
     "  x recorded, but gone from the sink  · nothing due"
 )
 _FEW: Final = 10
-_ORDER: Final = list(Mark)
 
 
 def show(document: Mapping[str, Any]) -> None:
     """Print it on standard output; colours only where that is a terminal."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=250)
+    console = table_console()
     days = [each["day"] for each in document["days"]][-_DAYS:]
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column("metric", no_wrap=True)
@@ -62,11 +59,6 @@ def show(document: Mapping[str, Any]) -> None:
     console.print(f"\n{_LEGEND}", style="dim")
     for line in summary(document):
         console.print(line, markup=False)
-
-
-def mark_of(hours: str) -> Mark:
-    """Return the mark of a day from those of its hours."""
-    return max((Mark(hour) for hour in hours), key=_ORDER.index)
 
 
 def summary(document: Mapping[str, Any]) -> list[str]:

@@ -22,13 +22,11 @@ from tests.servers.history import History
 from tests.servers.prometheus import Prometheus
 from tests.servers.s3 import Moto
 
-Objects = Callable[[], Mapping[str, bytes]]
-
 
 def survive(
     moment: float,
     settings: Mapping[str, str],
-    objects: Objects,
+    objects: proof.Objects,
     reference: Mapping[str, bytes],
     clear: Callable[[], None],
     *,
@@ -51,12 +49,7 @@ def survive(
         process.communicate()
         done = process.returncode == 0
         if done or killed == kills:
-            status, said = proof.finished(moment, settings)
-            assert status == 0, said
-            now = objects()
-            assert proof.contents(now) == proof.contents(reference)
-            assert proof.coverage(now) == proof.coverage(reference)
-            assert sorted(now) == sorted(reference), "something is left behind"
+            proof.mended(moment, settings, objects, reference)
             whole += 1
             clear()
     return whole
@@ -102,7 +95,7 @@ def main() -> int:
 
 def sink_of(
     kind: str, port: int, into: Path, moto: Moto
-) -> tuple[dict[str, str], Objects, Callable[[], None]]:
+) -> tuple[dict[str, str], proof.Objects, Callable[[], None]]:
     """Return the settings of a job into that sink, what shows its objects, what clears them."""
     if kind == "local":
         return (

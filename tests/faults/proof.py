@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
+Objects = Callable[[], Mapping[str, bytes]]
+"""Shows every object that a sink holds now, by its key."""
+
 METRICS: Final = "cpu_requests,memory_usage,node_info,pod_info,gpu_requests"
 
 
@@ -85,3 +88,15 @@ def coverage(objects: Mapping[str, bytes]) -> dict[str, tuple[object, object]]:
     (text,) = [body for key, body in objects.items() if key.endswith("/_state.json")]
     metrics = json.loads(text)["metrics"]
     return {name: (each["exported"], each["failed"]) for name, each in metrics.items()}
+
+
+def mended(
+    moment: float, settings: Mapping[str, str], objects: Objects, reference: Mapping[str, bytes]
+) -> None:
+    """Run once more, undisturbed, and prove that the sink holds what the reference does."""
+    status, said = finished(moment, settings)
+    assert status == 0, said
+    now = objects()
+    assert contents(now) == contents(reference)
+    assert coverage(now) == coverage(reference)
+    assert sorted(now) == sorted(reference), "something is left behind"

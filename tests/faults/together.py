@@ -19,7 +19,7 @@ import attrs
 
 from tests.faults import proof
 from tests.faults.chaos import MOMENT, staged
-from tests.faults.crash import Objects, sink_of
+from tests.faults.crash import sink_of
 from tests.servers.relay import Relay, Request
 from tests.servers.s3 import Moto
 
@@ -35,7 +35,7 @@ class Careless(Relay):
 
 def together(
     settings: Mapping[str, str],
-    objects: Objects,
+    objects: proof.Objects,
     reference: Mapping[str, bytes],
     *,
     moment: float = MOMENT,
@@ -46,12 +46,7 @@ def together(
     assert [process.returncode for process in both] == [0, 0], said
     # On a store without conditions the two may leave windows of each other's due; the next run
     # writes them again, with the same content.
-    status, text = proof.finished(moment, settings)
-    assert status == 0, text
-    now = objects()
-    assert proof.contents(now) == proof.contents(reference)
-    assert proof.coverage(now) == proof.coverage(reference)
-    assert sorted(now) == sorted(reference), "something is left behind"
+    proof.mended(moment, settings, objects, reference)
 
 
 def main() -> int:
