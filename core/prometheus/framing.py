@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import attrs
@@ -23,9 +24,11 @@ from .scanner import Scanner
 
 _BORDER: Final = b'},{"metric":'
 _FIRST: Final = b'{"metric":'
-_USUAL_END: Final = b'"]]}'
-_VALUES_KEY: Final = b'},"values":[['
-_TAIL: Final = 48  # bytes at a series' end that its last sample is found in
+_VALUES_KEY: Final = b',"values":'
+_HISTOGRAMS_KEY: Final = b',"histograms":'
+_BEGIN: Final = b"[["
+_END: Final = b'"]]'
+_TAIL: Final = 47  # bytes at a series' end that its last sample is found in
 _TIME: Final = len("1759622400,")
 _LARGEST_SERIES: Final = 16 << 20
 _LARGEST_ENVELOPE: Final = 1 << 20
@@ -33,18 +36,27 @@ _BLANKS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 _RESULT: Final = ["data", "result"]
 
 
-class _Series(msgspec.Struct):
+class _Series(msgspec.Struct, gc=False):
     metric: msgspec.Raw
     values: msgspec.Raw = msgspec.Raw(b"")
     histograms: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Usual(_Series, forbid_unknown_fields=True):
-    """What goes through the fast path as it stands, so that it must hold nothing else."""
+class _Whole(_Series, gc=False, forbid_unknown_fields=True):
+    """A series with nothing else in it that would have to be left out."""
 
 
-_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_SERIES: Final = msgspec.json.Decoder(list[_Usual])
+class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    metric: msgspec.Raw
+    values: msgspec.Raw
+
+
+_values_of: Final[Callable[[_Usual], msgspec.Raw]] = attrgetter("values")
+_begin_of: Final[Callable[[bytes], bytes]] = itemgetter(slice(len(_BEGIN) + _TIME))
+_end_of: Final[Callable[[bytes], bytes]] = itemgetter(slice(-_TAIL, None))
+
+_USUAL: Final = msgspec.json.Decoder(list[_Usual])
+_SERIES: Final = msgspec.json.Decoder(list[_Whole])
 _ONE: Final = msgspec.json.Decoder(_Series)
 _LABELS: Final = msgspec.json.Decoder(dict[str, str])
 _VALUES: Final = msgspec.json.Decoder(list[tuple[float, str]])
@@ -142,9 +154,9 @@ class Framing:
             self._searched = len(self._buffer)
             self._bound(self._buffer, _LARGEST_SERIES, "one series")
             return
-        with memoryview(self._buffer) as view:
-            batch = bytes(view[: border + 1])
-        lines = self._cut(batch)
+        with memoryview(self._buffer) as view, view[: border + 1] as whole:
+            array = b"".join((b"[", whole, b"]"))
+        lines = self._cut(array)
         if lines is None:
             self._fast = False
             return
@@ -152,51 +164,58 @@ class Framing:
         self._searched = 0
         yield lines
 
-    def _cut(self, batch: bytes) -> bytes | None:
-        """Return whole series as lines; None where they are not of the usual form after all."""
-        if b"\n" in batch or b"\r" in batch:
+    def _cut(self, array: bytes) -> bytes | None:
+        """Return the lines of an array of series; None where it is not of the usual form."""
+        if b"\n" in array or b"\r" in array:
             return None
-        _check_text(batch)
-        array = b"[%b]" % batch
-        try:
-            series = _ARRAY.decode(array)
-        except msgspec.DecodeError:
-            return None
-        number = len(series)
-        lines = b"\n".join((*series, b""))
-        samples = self._tally(lines, number)
-        if samples is None:
+        _check_text(array)
+        lines = self._cut_usual(array)
+        if lines is None:
             try:
-                samples = sum(map(self._count, _SERIES.decode(array)))
+                found = _SERIES.decode(array)
             except msgspec.DecodeError:
                 return None
-        self._add(number, samples, len(lines))
+            samples = sum(map(self._count, found))
+            lines = b"".join(map(_rendered, found))
+            self._add(len(found), samples, len(lines))
         return lines
 
-    def _tally(self, lines: bytes, number: int) -> int | None:
-        """Return the samples of lines and check their times, looking at as little as possible.
+    def _cut_usual(self, array: bytes) -> bytes | None:
+        """Return lines where every series has `metric` and `values`, written as Prometheus does."""
+        try:
+            found = _USUAL.decode(array)
+        except msgspec.DecodeError:
+            return None
+        values = list(map(bytes, map(_values_of, found)))
+        samples = self._tally(values)
+        if samples is None:
+            return None
+        pieces: list[bytes | msgspec.Raw] = []
+        for series, text in zip(found, values, strict=True):
+            pieces += (_FIRST, series.metric, _VALUES_KEY, text, b"}\n")
+        lines = b"".join(pieces)
+        self._add(len(found), samples, len(lines))
+        return lines
 
-        Series in them have `metric`, then `values`, and nothing else, or it returns None: then
-        each is counted by itself. What is looked for has quotes in it that a string would escape;
-        two samples part at `"],[`, which in a string has a backslash before it. Samples of a
-        series are in order of time, so that its first and last tell of all.
+    def _tally(self, values: list[bytes]) -> int | None:
+        """Return the samples of many series, their times checked, looking at as little as possible.
+
+        Returns None where one writes them in another way. Two samples part at `"],[`, which inside
+        a string has a backslash before it. Samples are in order of time, so that a series' first
+        and last tell of all.
         """
-        parts = lines.split(b"\n")
-        parts.pop()
-        values = lines.split(_VALUES_KEY)
-        if len(values) != number + 1 or {part[: len(_FIRST)] for part in parts} != {_FIRST}:
+        begins = set(map(_begin_of, values))
+        ends = set(map(_end_of, values))
+        if {text[: len(_BEGIN)] for text in begins} != {_BEGIN} or {
+            text[-len(_END) :] for text in ends
+        } != {_END}:
             return None
-        times = {part[:_TIME] for part in values[1:]}
-        tails = {part[-_TAIL:] for part in parts}
-        if {tail[-len(_USUAL_END) :] for tail in tails} != {_USUAL_END}:
+        times = {text[len(_BEGIN) :] for text in begins}
+        times |= {text.rpartition(b"[")[2][:_TIME] for text in ends}
+        everything = b"".join(values)
+        if any(sign in everything for sign in b"\\ \t") or not self._check_all(times):
             return None
-        times |= {tail.rpartition(b"[")[2][:_TIME] for tail in tails}
-        if not self._check_all(times):
-            return None
-        borders = lines.count(b'"],[')
-        if b"\\" in lines:
-            borders -= lines.count(b'\\"],[')
-        return number + borders
+        return len(values) + everything.count(b'"],[')
 
     def _check_all(self, times: Iterable[bytes]) -> bool:
         """Check times in whole seconds or with decimals, cut after ten digits and what follows.
@@ -243,12 +262,7 @@ class Framing:
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise BrokenAnswerError(f"a series of the answer can't be read: {error}") from None
         samples = self._count(series)
-        parts = [b'{"metric":', _compact(series.metric)]
-        if series.values:
-            parts += [b',"values":', _compact(series.values)]
-        if series.histograms:
-            parts += [b',"histograms":', _compact(series.histograms)]
-        line = b"".join((*parts, b"}\n"))
+        line = _rendered(series)
         self._add(1, samples, len(line))
         return line
 
@@ -295,6 +309,16 @@ def _check_text(text: bytes) -> None:
             text.decode()
         except UnicodeDecodeError:
             raise BrokenAnswerError("the answer is not UTF-8") from None
+
+
+def _rendered(series: _Series) -> bytes:
+    """Return the line of a series, without blanks."""
+    parts = [_FIRST, _compact(series.metric)]
+    if series.values:
+        parts += [_VALUES_KEY, _compact(series.values)]
+    if series.histograms:
+        parts += [_HISTOGRAMS_KEY, _compact(series.histograms)]
+    return b"".join((*parts, b"}\n"))
 
 
 def _compact(raw: msgspec.Raw) -> bytes:

@@ -101,6 +101,9 @@ WRITERS: list[Callable[[Any], str]] = [
     lambda document: json.dumps(document, separators=(",", ":"), ensure_ascii=False),
     lambda document: json.dumps(document, separators=(",", ":")),  # \u escapes
     json.dumps,
+    # Blanks where the usual way of cutting does not stumble over them.
+    lambda document: json.dumps(document, separators=(",", ":")).replace('"],[', '"], ['),
+    lambda document: json.dumps(document, separators=(",", ":")).replace(',"', ', "'),
     lambda document: json.dumps(document, indent=1),
     lambda document: json.dumps(document, indent="\t").replace("\n", "\r\n"),
 ]
