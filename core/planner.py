@@ -63,11 +63,11 @@ def due(metrics: Iterable[Metric], state: State, within: Horizon) -> list[Task]:
         record = state.metrics.get(metric.name)
         if record is None:
             continue
-        tasks = sorted(_missing(metric, record, state, within), key=lambda task: task.window)
+        tasks = sorted(_missing(metric, record, state, within), key=_order)
         if tasks and _is_newest(tasks[-1].window, state, within):
             newest.append(tasks.pop())
         rest.extend(tasks)
-    rest.sort(key=lambda task: (task.window, task.metric.name))
+    rest.sort(key=_order)
     return newest + rest
 
 
@@ -88,7 +88,12 @@ def again(
         )
         is not None
     ]
-    return sorted(tasks, key=lambda task: (task.window, task.metric.name))
+    return sorted(tasks, key=_order)
+
+
+def _order(task: Task) -> tuple[int, str]:
+    """Oldest first, then by name; of all the windows of a grid no two begin together."""
+    return task.window.start, task.metric.name
 
 
 def _is_newest(window: Window, state: State, within: Horizon) -> bool:
