@@ -63,7 +63,8 @@ def cpu_of(server: Prometheus) -> float:
 
 def contenders(folder: Path, server: Prometheus, moto: Moto, windows: int) -> list[Contender]:
     """Return every way to get these windows out of Prometheus."""
-    (folder / "queries").mkdir(exist_ok=True)
+    for each in ("queries", "piped", "promtool", "client"):
+        (folder / each).mkdir(exist_ok=True)
     (folder / "queries/wide.yaml").write_text(f"name: wide\nquery: {QUERY}\n", "utf-8")
     starts = [DAY + HOUR * n for n in range(windows)]
     asked = [{"query": QUERY, "start": at, "end": at + HOUR - STEP, "step": STEP} for at in starts]
@@ -74,28 +75,29 @@ def contenders(folder: Path, server: Prometheus, moto: Moto, windows: int) -> li
     (folder / "pipe").write_text("".join(f'url = "{url}"\n' for url in urls), "utf-8")
     (folder / "asked.json").write_text(json.dumps({"url": server.url, "asked": asked}), "utf-8")
     environ = job(server, folder)
-    local, s3, rivals = folder / "local", folder / "s3", folder / "rivals"
+    local = folder / "local"
     bucket = moto.make_bucket()
     promtool = " ".join(
         f"{program('promtool')} query range --start={at} --end={at + HOUR - STEP} --step={STEP}s"
-        f" -o json {server.url} {QUERY} | gzip > {rivals / str(at)}.gz;"
+        f" -o json {server.url} {QUERY} | gzip > {folder / 'promtool' / str(at)}.gz;"
         for at in starts
     )
     return [
-        Contender("curl > /dev/null", ["curl", "-sS", "-K", str(folder / "discard")], rivals),
+        Contender("curl > /dev/null", ["curl", "-sS", "-K", str(folder / "discard")],
+                  folder / "nothing"),
         Contender("promferry, local", ours(windows), local,
                   {**environ, "SINK": "local", "LOCAL_DIR": str(local)},
                   prepare=lambda: shutil.rmtree(local, ignore_errors=True)),
-        Contender("promferry, S3", ours(windows), s3,
+        Contender("promferry, S3", ours(windows), folder / "s3",
                   {**environ, "S3_BUCKET": bucket, "S3_PREFIX": "k8s",
                    **moto.root.environ(moto.url)},
-                  prepare=lambda: empty(moto, bucket)),
-        Contender("curl, gzip", shell(f"curl -sS -K {folder / 'pipe'} | gzip > {rivals}/all.gz"),
-                  rivals),
-        Contender("promtool, gzip", shell(promtool), rivals),
+                  prepare=lambda: empty(moto, bucket), written=lambda: stored(moto, bucket)),
+        Contender("curl, gzip", shell(f"curl -sS -K {folder}/pipe | gzip > {folder}/piped/all.gz"),
+                  folder / "piped"),
+        Contender("promtool, gzip", shell(promtool), folder / "promtool"),
         Contender("prometheus-api-client, json, gzip",
                   [str(client()), str(ROOT / "benchmarks/api_client.py"),
-                   str(folder / "asked.json"), str(rivals)], rivals),
+                   str(folder / "asked.json"), str(folder / "client")], folder / "client"),
     ]  # fmt: skip
 
 
@@ -128,6 +130,15 @@ def empty(moto: Moto, bucket: str) -> None:
         for each in page.get("Contents", ()):
             client.delete_object(Bucket=bucket, Key=each["Key"])
     client.close()
+
+
+def stored(moto: Moto, bucket: str) -> int:
+    """Return the bytes of all objects."""
+    client = moto.client()
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    size = sum(each["Size"] for page in pages for each in page.get("Contents", ()))
+    client.close()
+    return int(size)
 
 
 def shell(command: str) -> list[str]:

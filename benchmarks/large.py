@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.servers.s3 import Moto
 
-from .export import DAY, HOUR, ROOT, empty, ours, shell
+from .export import DAY, HOUR, ROOT, empty, ours, shell, stored
 from .measure import Contender, compare, table
 
 _HEAD = b'{"status":"success","data":{"resultType":"matrix","result":['
@@ -103,5 +103,5 @@ def _contenders(folder: Path, server: Server, moto: Moto) -> list[Contender]:
         Contender("promferry, S3", ours(1), folder / "s3",
                   {**environ, "S3_BUCKET": bucket, "S3_PREFIX": "k8s",
                    **moto.root.environ(moto.url)},
-                  prepare=lambda: empty(moto, bucket)),
+                  prepare=lambda: empty(moto, bucket), written=lambda: stored(moto, bucket)),
     ]  # fmt: skip

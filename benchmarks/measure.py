@@ -30,13 +30,17 @@ class Cost:
 
 @attrs.frozen
 class Contender:
-    """A command, its environment, and the folder that it writes into (emptied before each run)."""
+    """A command, its environment, and the folder that it writes into.
+
+    `prepare` makes room for it; `written` says how many bytes it wrote, where not into the folder.
+    """
 
     name: str
     command: Sequence[str]
     into: Path
     environ: Mapping[str, str] = attrs.field(factory=dict)
     prepare: Callable[[], None] = lambda: None
+    written: Callable[[], int] | None = None
 
 
 def run(contender: Contender, server_cpu: Callable[[], float] = lambda: 0.0) -> Cost:
@@ -60,7 +64,10 @@ def run(contender: Contender, server_cpu: Callable[[], float] = lambda: 0.0) -> 
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{contender.name} failed: {log.read_text('utf-8')[-2000:]}")
-    written = sum(path.stat().st_size for path in contender.into.rglob("*") if path.is_file())
+    if contender.written is not None:
+        written = contender.written()
+    else:
+        written = sum(path.stat().st_size for path in contender.into.rglob("*") if path.is_file())
     return Cost(
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
