@@ -42,21 +42,16 @@ class _Series(msgspec.Struct, gc=False):
     histograms: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Whole(_Series, gc=False, forbid_unknown_fields=True):
-    """A series with nothing else in it that would have to be left out."""
+class _Usual(_Series, gc=False, forbid_unknown_fields=True):
+    """A series with nothing else in it: that is for the scanner to leave out."""
 
 
-class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    metric: msgspec.Raw
-    values: msgspec.Raw
-
-
-_values_of: Final[Callable[[_Usual], msgspec.Raw]] = attrgetter("values")
+_values_of: Final[Callable[[_Series], msgspec.Raw]] = attrgetter("values")
+_histograms_of: Final[Callable[[_Series], msgspec.Raw]] = attrgetter("histograms")
 _begin_of: Final[Callable[[bytes], bytes]] = itemgetter(slice(len(_BEGIN) + _TIME))
 _end_of: Final[Callable[[bytes], bytes]] = itemgetter(slice(-_TAIL, None))
 
-_USUAL: Final = msgspec.json.Decoder(list[_Usual])
-_SERIES: Final = msgspec.json.Decoder(list[_Whole])
+_SERIES: Final = msgspec.json.Decoder(list[_Usual])
 _ONE: Final = msgspec.json.Decoder(_Series)
 _LABELS: Final = msgspec.json.Decoder(dict[str, str])
 _VALUES: Final = msgspec.json.Decoder(list[tuple[float, str]])
@@ -169,31 +164,20 @@ class Framing:
         if b"\n" in array or b"\r" in array:
             return None
         _check_text(array)
-        lines = self._cut_usual(array)
-        if lines is None:
-            try:
-                found = _SERIES.decode(array)
-            except msgspec.DecodeError:
-                return None
-            samples = sum(map(self._count, found))
-            lines = b"".join(map(_rendered, found))
-            self._add(len(found), samples, len(lines))
-        return lines
-
-    def _cut_usual(self, array: bytes) -> bytes | None:
-        """Return lines where every series has `metric` and `values`, written as Prometheus does."""
         try:
-            found = _USUAL.decode(array)
+            found = _SERIES.decode(array)
         except msgspec.DecodeError:
             return None
         values = list(map(bytes, map(_values_of, found)))
-        samples = self._tally(values)
+        samples = None if any(map(_histograms_of, found)) else self._tally(values)
         if samples is None:
-            return None
-        pieces: list[bytes | msgspec.Raw] = []
-        for series, text in zip(found, values, strict=True):
-            pieces += (_FIRST, series.metric, _VALUES_KEY, text, b"}\n")
-        lines = b"".join(pieces)
+            samples = sum(map(self._count, found))
+            lines = b"".join(map(_rendered, found))
+        else:
+            pieces: list[bytes | msgspec.Raw] = []
+            for series, text in zip(found, values, strict=True):
+                pieces += (_FIRST, series.metric, _VALUES_KEY, text, b"}\n")
+            lines = b"".join(pieces)
         self._add(len(found), samples, len(lines))
         return lines
 
@@ -323,7 +307,8 @@ def _rendered(series: _Series) -> bytes:
 
 def _compact(raw: msgspec.Raw) -> bytes:
     """Return JSON without the blanks between its tokens, every token as it was."""
-    return _BLANKS.sub(rb"\1", bytes(raw))
+    text = bytes(raw)
+    return _BLANKS.sub(rb"\1", text) if any(sign in text for sign in b" \t\r\n") else text
 
 
 def _envelope(text: bytes, hide: Callable[[str], str]) -> dict[str, Any]:
