@@ -14,7 +14,7 @@ import attrs
 DAY: Final = 86_400
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class Window:
     """The half-open stretch `start <= t < end`, Unix seconds."""
 
