@@ -74,9 +74,6 @@ def contenders(folder: Path, server: Prometheus, moto: Moto, windows: int) -> li
     )
     (folder / "pipe").write_text("".join(f'url = "{url}"\n' for url in urls), "utf-8")
     (folder / "asked.json").write_text(json.dumps({"url": server.url, "asked": asked}), "utf-8")
-    environ = job(server, folder)
-    local = folder / "local"
-    bucket = moto.make_bucket()
     promtool = " ".join(
         f"{program('promtool')} query range --start={at} --end={at + HOUR - STEP} --step={STEP}s"
         f" -o json {server.url} {QUERY} | gzip > {folder / 'promtool' / str(at)}.gz;"
@@ -85,13 +82,7 @@ def contenders(folder: Path, server: Prometheus, moto: Moto, windows: int) -> li
     return [
         Contender("curl > /dev/null", ["curl", "-sS", "-K", str(folder / "discard")],
                   folder / "nothing"),
-        Contender("promferry, local", ours(windows), local,
-                  {**environ, "SINK": "local", "LOCAL_DIR": str(local)},
-                  prepare=lambda: shutil.rmtree(local, ignore_errors=True)),
-        Contender("promferry, S3", ours(windows), folder / "s3",
-                  {**environ, "S3_BUCKET": bucket, "S3_PREFIX": "k8s",
-                   **moto.root.environ(moto.url)},
-                  prepare=lambda: empty(moto, bucket), written=lambda: stored(moto, bucket)),
+        *promferry(ours(windows), folder, job(server, folder), moto),
         Contender("curl, gzip", shell(f"curl -sS -K {folder}/pipe | gzip > {folder}/piped/all.gz"),
                   folder / "piped"),
         Contender("promtool, gzip", shell(promtool), folder / "promtool"),
@@ -123,22 +114,29 @@ def ours(windows: int) -> list[str]:
     ]  # fmt: skip
 
 
+def promferry(
+    command: list[str], folder: Path, environ: dict[str, str], moto: Moto
+) -> list[Contender]:
+    """Return our command with either sink."""
+    local, bucket = folder / "local", moto.make_bucket()
+    return [
+        Contender("promferry, local", command, local,
+                  {**environ, "SINK": "local", "LOCAL_DIR": str(local)},
+                  prepare=lambda: shutil.rmtree(local, ignore_errors=True)),
+        Contender("promferry, S3", command, folder / "s3",
+                  {**environ, "S3_BUCKET": bucket, "S3_PREFIX": "k8s",
+                   **moto.root.environ(moto.url)},
+                  prepare=lambda: empty(moto, bucket),
+                  written=lambda: sum(moto.sizes(bucket).values())),
+    ]  # fmt: skip
+
+
 def empty(moto: Moto, bucket: str) -> None:
     """Delete every object."""
     client = moto.client()
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for each in page.get("Contents", ()):
-            client.delete_object(Bucket=bucket, Key=each["Key"])
+    for key in moto.sizes(bucket):
+        client.delete_object(Bucket=bucket, Key=key)
     client.close()
-
-
-def stored(moto: Moto, bucket: str) -> int:
-    """Return the bytes of all objects."""
-    client = moto.client()
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    size = sum(each["Size"] for page in pages for each in page.get("Contents", ()))
-    client.close()
-    return int(size)
 
 
 def shell(command: str) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import socket
 import threading
 from pathlib import Path
 
 from tests.servers.s3 import Moto
 
-from .export import DAY, HOUR, ROOT, empty, ours, shell, stored
+from .export import DAY, HOUR, ROOT, ours, promferry, shell
 from .measure import Contender, compare, table
 
 _HEAD = b'{"status":"success","data":{"resultType":"matrix","result":['
@@ -86,8 +85,7 @@ def main(folder: Path, given: argparse.Namespace) -> None:
 
 
 def _contenders(folder: Path, server: Server, moto: Moto) -> list[Contender]:
-    local, rivals = folder / "local", folder / "rivals"
-    bucket = moto.make_bucket()
+    rivals = folder / "rivals"
     url = f"http://127.0.0.1:{server.port}/api/v1/query_range?query=x"
     environ = {
         "PYTHONPATH": str(ROOT), "CLUSTER_NAME": "bench", "HOSTNAME": "127.0.0.1",
@@ -97,11 +95,5 @@ def _contenders(folder: Path, server: Server, moto: Moto) -> list[Contender]:
     }  # fmt: skip
     return [
         Contender("curl, gzip", shell(f"curl -sS '{url}' | gzip > {rivals}/all.gz"), rivals),
-        Contender("promferry, local", ours(1), local,
-                  {**environ, "SINK": "local", "LOCAL_DIR": str(local)},
-                  prepare=lambda: shutil.rmtree(local, ignore_errors=True)),
-        Contender("promferry, S3", ours(1), folder / "s3",
-                  {**environ, "S3_BUCKET": bucket, "S3_PREFIX": "k8s",
-                   **moto.root.environ(moto.url)},
-                  prepare=lambda: empty(moto, bucket), written=lambda: stored(moto, bucket)),
-    ]  # fmt: skip
+        *promferry(ours(1), folder, environ, moto),
+    ]

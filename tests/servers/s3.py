@@ -80,10 +80,19 @@ class Store(Server):
         """Return every object below a prefix, key and bytes, with the administrator's rights."""
         s3 = self.client()
         found = {}
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                with s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"] as body:
-                    found[entry["Key"]] = body.read()
+        for key in self.sizes(bucket, prefix):
+            with s3.get_object(Bucket=bucket, Key=key)["Body"] as body:
+                found[key] = body.read()
+        s3.close()
+        return found
+
+    def sizes(self, bucket: str, prefix: str = "") -> dict[str, int]:
+        """Return the key of every object below a prefix, and its bytes, as a listing tells them."""
+        s3 = self.client()
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        found = {
+            entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])
+        }
         s3.close()
         return found
 
